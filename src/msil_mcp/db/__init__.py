@@ -1,0 +1,1 @@
+"""The database: one engine, explicit units of work, migrations."""

@@ -1,0 +1,215 @@
+"""Engine, sessions and units of work over SQLite (embedded) or PostgreSQL (production)."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+from starlette.requests import Request
+from typing_extensions import override
+
+from msil_mcp.errors import Unavailable
+from msil_mcp.settings import Settings
+
+SQLITE_BUSY_MS = 5_000
+HEALTH_SECONDS = 2.0
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table of every slice."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes on both databases; SQLite stores them without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored; give it a zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def utc_now() -> datetime:
+    """Now, aware."""
+    return datetime.now(UTC)
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database did not answer."""
+
+    slug = "database_unavailable"
+    title = "Database unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database does not answer. Nothing was done; try again in a moment.", retry_after=2
+        )
+
+
+def database_url(settings: Settings) -> URL:
+    """The configured database with this product's drivers (aiosqlite, psycopg)."""
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return URL.create("sqlite+aiosqlite", database=str(settings.data_dir / "msil.db"))
+    url = make_url(re.sub(r"^postgres://", "postgresql://", settings.database_url))
+    backend = url.get_backend_name()
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}.get(backend)
+    if driver is None:
+        raise ValueError(f"DATABASE_URL must be sqlite: or postgresql:, not {backend}:")
+    return url.set(drivername=driver)
+
+
+class Database:
+    """Async sessions for the slices, and a synchronous engine for the writer's own thread.
+
+    `on_query` hears how long each statement took, in seconds; it is called on any thread.
+    """
+
+    def __init__(
+        self, url: URL, *, pool_size: int = 10, on_query: Callable[[float], None] | None = None
+    ) -> None:
+        self.url = url
+        self._on_query = on_query
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": pool_size}
+        self.engine: AsyncEngine = create_async_engine(
+            url, pool_pre_ping=not self.is_sqlite, **options
+        )
+        _prepare(self.engine.sync_engine, sqlite=self.is_sqlite, on_query=on_query)
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    def writer_engine(self) -> Engine:
+        """A separate one-connection engine for a thread that commits in groups."""
+        driver = "sqlite+pysqlite" if self.is_sqlite else "postgresql+psycopg"
+        engine = create_engine(
+            self.url.set(drivername=driver), pool_size=1, max_overflow=0, pool_pre_ping=True
+        )
+        _prepare(engine, sqlite=self.is_sqlite, on_query=self._on_query)
+        return engine
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """One short write transaction: commits at the end, rolls back on any exception."""
+        async with self.sessions() as session, session.begin():
+            if self.is_sqlite:
+                # A deferred transaction that reads first can fail on its first write with no wait.
+                await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries only; nothing is committed."""
+        async with self.sessions() as session:
+            if self.is_sqlite:
+                await (await session.connection()).exec_driver_sql("BEGIN")
+            yield session
+
+    async def healthy(self) -> bool:
+        """Whether the database answers a trivial query within two seconds."""
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+def _prepare(engine: Engine, *, sqlite: bool, on_query: Callable[[float], None] | None) -> None:
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_pragmas)
+    if on_query is None:
+        return
+
+    def start(connection: Connection, *_args: object) -> None:
+        connection.info["query_started"] = time.perf_counter()
+
+    def stop(connection: Connection, *_args: object) -> None:
+        on_query(time.perf_counter() - connection.info["query_started"])
+
+    event.listen(engine, "before_cursor_execute", start)
+    event.listen(engine, "after_cursor_execute", stop)
+
+
+def _sqlite_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
+    # Autocommit at the driver: transactions are begun by us, with the lock they need.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={SQLITE_BUSY_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Connection failures become DatabaseUnavailable; constraint errors pass through."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if getattr(error, "connection_invalidated", False) or _is_operational(error):
+            raise DatabaseUnavailable from error
+        raise
+
+
+def _is_operational(error: SQLAlchemyError) -> bool:
+    return type(error).__name__ in {"OperationalError", "InterfaceError", "TimeoutError"}
+
+
+def database_of(request: Request) -> Database:
+    """The application's database."""
+    database: Database = request.app.state.database
+    return database
+
+
+async def get_db(
+    database: Annotated[Database, Depends(database_of)],
+) -> AsyncIterator[AsyncSession]:
+    """A session that commits before the answer is sent; use with `scope="function"`."""
+    async with database.unit_of_work() as session:
+        yield session

@@ -1,0 +1,1 @@
+"""The MCP endpoint: transport, dispatch and both protocol eras over one governed invoker."""

@@ -1,0 +1,211 @@
+"""Settings from the environment or .env: conventional names where there is a convention.
+
+No secret has a default. Every field's description is its documentation; a test compares it with
+the reference.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _env(name: str) -> AliasChoices:
+    return AliasChoices(name, name.lower())
+
+
+class Settings(BaseSettings):
+    """Everything a deployment may set."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_prefix="MSIL_", extra="ignore", populate_by_name=True, frozen=True
+    )
+
+    host: str = Field(
+        "127.0.0.1", validation_alias=_env("HOST"), description="Address to listen on."
+    )
+    port: int = Field(8000, validation_alias=_env("PORT"), ge=0, le=65535, description="TCP port.")
+    database_url: str = Field(
+        "",
+        validation_alias=_env("DATABASE_URL"),
+        description="SQLAlchemy URL. Empty: an SQLite file in the data directory. "
+        "postgresql://… for production.",
+    )
+    redis_url: str = Field(
+        "",
+        validation_alias=_env("REDIS_URL"),
+        description="Redis or Valkey for rate limits shared by replicas. Empty: each process "
+        "limits by itself.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias=_env("LOG_LEVEL"), description="Least severe level logged."
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=_env("OPENAI_API_KEY"),
+        description="Key of the OpenAI-compatible model provider. Empty: the scripted model.",
+    )
+    openai_base_url: str = Field(
+        "",
+        validation_alias=_env("OPENAI_BASE_URL"),
+        description="Base URL of an OpenAI-compatible provider. Empty: OpenAI itself.",
+    )
+    openai_model: str = Field(
+        "gpt-4o-mini", validation_alias=_env("OPENAI_MODEL"), description="Model of the chat."
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        validation_alias=_env("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP/HTTP endpoint for traces. Empty: no traces are recorded.",
+    )
+    otel_service_name: str = Field(
+        "msil-mcp",
+        validation_alias=_env("OTEL_SERVICE_NAME"),
+        description="Service name in traces.",
+    )
+    https_proxy: str = Field(
+        "",
+        validation_alias=AliasChoices("HTTPS_PROXY", "https_proxy"),
+        description="Proxy for outgoing HTTPS requests.",
+    )
+    ssl_cert_file: Path | None = Field(
+        None,
+        validation_alias=_env("SSL_CERT_FILE"),
+        description="CA bundle (PEM) to verify upstreams with. Empty: the system's.",
+    )
+
+    data_dir: Path = Field(Path(".data"), description="Directory for the SQLite files and the key.")
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Base64url of at least 32 random bytes; every other key is derived from it. "
+        "Several, newest first, separated by commas, to rotate. Empty on SQLite: generated in the "
+        "data directory with mode 0600. Required on PostgreSQL.",
+    )
+    public_url: str = Field(
+        "", description="URL people and clients reach this service at. Empty: http://HOST:PORT."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host header values accepted beside the public URL's and loopback names, "
+        "separated by commas.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origin header values accepted beside the public URL's and loopback ones, "
+        "separated by commas.",
+    )
+    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body, in bytes.")
+    max_result_bytes: int = Field(
+        256 << 10, ge=1024, description="Largest tool result handed to a client, in bytes."
+    )
+    max_upstream_bytes: int = Field(
+        8 << 20, ge=1024, description="Largest upstream answer read, in bytes, after decompression."
+    )
+    call_timeout_seconds: float = Field(
+        30.0, gt=0, le=600, description="Longest a tool call may take, in seconds."
+    )
+    approval_ttl_seconds: float = Field(
+        900.0, gt=0, description="How long an approval can be given and used, in seconds."
+    )
+    session_ttl_seconds: float = Field(
+        86400.0, gt=0, description="How long a legacy MCP session lives, in seconds."
+    )
+    result_retention_seconds: float = Field(
+        86400.0,
+        gt=0,
+        description="How long results of keyed calls are kept for replay, in seconds.",
+    )
+    audit_retention_days: int = Field(365, ge=1, description="Days an audit record is kept.")
+    rate_per_principal: float = Field(
+        0.0, ge=0, description="Calls a second one caller may make; 0 is no limit."
+    )
+    rate_burst: int = Field(50, ge=1, description="Calls a caller may make at once above its rate.")
+    rate_per_tool: float = Field(
+        0.0, ge=0, description="Calls a second one tool may receive; 0 is no limit."
+    )
+    rate_global: float = Field(
+        0.0, ge=0, description="Calls a second the whole service accepts; 0 is no limit."
+    )
+    concurrency_per_tool: int = Field(
+        256, ge=1, description="Calls of one tool running at once in one process."
+    )
+    redact_output: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Kinds of personal data masked in tool results too (mobile, email, aadhaar, "
+        "pan, card, plate), separated by commas. Audit and logs are always masked.",
+    )
+    oidc_issuer: str = Field(
+        "", description="Issuer of access tokens accepted as bearer tokens. Empty: none."
+    )
+    oidc_audience: str = Field(
+        "", description="Audience an access token must name. Empty: the MCP URL."
+    )
+    oidc_jwks_url: str = Field(
+        "", description="Key set URL. Empty: found through the issuer's metadata."
+    )
+    oidc_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("RS256", "ES256", "EdDSA", "PS256"),
+        description="Signature algorithms accepted, separated by commas.",
+    )
+    oidc_roles_claim: str = Field(
+        "roles", description="Claim with the roles; dots step into objects."
+    )
+    oidc_default_role: str = Field(
+        "", description="Role of a token that names none. Empty: no role, hence no tools."
+    )
+    drain_seconds: float = Field(
+        30.0, ge=0, description="How long running calls may take to finish at shutdown, in seconds."
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="Bearer token a scraper must show at /metrics. Empty: open, as Prometheus "
+        "expects inside a cluster.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        lists = {"allowed_hosts", "allowed_origins", "redact_output", "oidc_algorithms"}
+        return {
+            key: tuple(part.strip() for part in value.split(",") if part.strip())
+            if key in lists and isinstance(value, str)
+            else value
+            for key, value in values.items()
+        }
+
+    @model_validator(mode="after")
+    def _postgres_needs_a_key(self) -> Self:
+        if not self.is_sqlite and self.secret_key is None:
+            raise ValueError(
+                "MSIL_SECRET_KEY is required with PostgreSQL, because replicas share it. "
+                "Make one with: msil-mcp keys secret"
+            )
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the embedded database is used: one serving process."""
+        return not self.database_url or self.database_url.startswith("sqlite")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host in LOOPBACK
+
+    @cached_property
+    def base_url(self) -> str:
+        """The public URL without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @cached_property
+    def public_host(self) -> str:
+        """Host and port of the public URL, as a Host header carries them."""
+        return urlsplit(self.base_url).netloc

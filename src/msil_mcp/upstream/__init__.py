@@ -1,0 +1,1 @@
+"""The last link of a call: request to answer."""
