@@ -1,0 +1,104 @@
+"""Everything a request is authenticated against, held in memory and swapped as a whole."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.identity.tables import ApiKey, EndedSession, Exposure, ExposureKind, Role, User
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What a presented API key is checked against; revoked keys have no record."""
+
+    id: int
+    name: str
+    owner_id: int | None
+    roles: frozenset[str]
+    scopes: frozenset[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """What a session of a local user is checked against; inactive users have no record."""
+
+    id: int
+    username: str
+    display_name: str
+    email: str | None
+    language: str
+    roles: frozenset[str]
+    session_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureRecord:
+    """A grant of sight; `target` names the bundle or tool and is empty for all."""
+
+    kind: ExposureKind
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySnapshot:
+    """Immutable: API keys by digest, active users by id, roles, exposures by role."""
+
+    keys: Mapping[bytes, KeyRecord] = field(default_factory=dict)
+    users: Mapping[int, UserRecord] = field(default_factory=dict)
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    exposures: Mapping[str, tuple[ExposureRecord, ...]] = field(default_factory=dict)
+    ended_sessions: frozenset[str] = frozenset()
+
+    def known(self, names: Iterable[str]) -> frozenset[str]:
+        """The names that are roles here; a claim cannot invent others."""
+        return frozenset(name for name in names if name in self.roles)
+
+    def permissions_of(self, roles: Iterable[str]) -> frozenset[str]:
+        """What these roles may do over REST, together."""
+        return frozenset().union(*(self.roles.get(role, frozenset()) for role in roles))
+
+
+async def load_identity(session: AsyncSession) -> IdentitySnapshot:
+    """Read the five tables once; a few milliseconds, off the path of any call."""
+    exposures: dict[str, list[ExposureRecord]] = defaultdict(list)
+    for row in await session.scalars(select(Exposure).order_by(Exposure.id)):
+        exposures[row.role].append(ExposureRecord(kind=row.kind, target=row.target))
+    keys = await session.scalars(select(ApiKey).where(ApiKey.revoked_at.is_(None)))
+    users = await session.scalars(select(User).where(User.active.is_(True)))
+    ended = select(EndedSession.id).where(EndedSession.expires_at > int(time.time()))
+    return IdentitySnapshot(
+        keys={row.digest: _key_record(row) for row in keys},
+        users={row.id: _user_record(row) for row in users},
+        roles={row.name: frozenset(row.permissions) for row in await session.scalars(select(Role))},
+        exposures={role: tuple(grants) for role, grants in exposures.items()},
+        ended_sessions=frozenset(await session.scalars(ended)),
+    )
+
+
+def _key_record(row: ApiKey) -> KeyRecord:
+    return KeyRecord(
+        id=row.id,
+        name=row.name,
+        owner_id=row.owner_id,
+        roles=frozenset(row.roles),
+        scopes=None if row.scopes is None else frozenset(row.scopes),
+        expires_at=row.expires_at,
+    )
+
+
+def _user_record(row: User) -> UserRecord:
+    return UserRecord(
+        id=row.id,
+        username=row.username,
+        display_name=row.display_name,
+        email=row.email,
+        language=row.language,
+        roles=frozenset(row.roles),
+        session_epoch=row.session_epoch,
+    )
