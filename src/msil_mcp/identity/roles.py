@@ -1,0 +1,226 @@
+"""Roles and what each may see.
+
+A role carries REST permissions; its exposures say which tools it may see. Out of the box
+`administrator` and `integrator` see all tools and every other role sees none until somebody grants
+it; the demo alone shows `user` all tools.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, get_args
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.db.generation import bump_generation
+from msil_mcp.errors import Conflict, Forbidden, NotFound
+from msil_mcp.identity.tables import ApiKey, Exposure, ExposureKind, Role, User
+from msil_mcp.principal import BUILTIN_ROLES, Permission, Principal
+
+ADMINISTRATOR: Final = "administrator"
+DEFAULT_EXPOSED: Final = frozenset({ADMINISTRATOR, "integrator"})
+DESCRIPTIONS: Final = {
+    ADMINISTRATOR: "May do everything.",
+    "integrator": "Imports, publishes and tries tools.",
+    "auditor": "Reads the audit trail and exports it.",
+    "operator": "Watches and runs the service.",
+    "user": "Uses the chat and the tools shown to it.",
+}
+
+
+class UnknownRole(NotFound):
+    """A role was named that does not exist."""
+
+    slug = "unknown_role"
+    title = "Unknown role"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(
+            f"There is no role named {', '.join(sorted(names))}. GET /api/roles lists them."
+        )
+
+
+class RoleExists(Conflict):
+    """The name is taken."""
+
+    slug = "role_exists"
+    title = "Role exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A role named {name} exists already. Change it, or choose another name.")
+
+
+class BuiltinRole(Conflict):
+    """A builtin role follows the product and cannot be changed."""
+
+    slug = "builtin_role"
+    title = "Builtin role"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The role {name} is part of the product and stays as it is. Make a role of your own."
+        )
+
+
+class RoleInUse(Conflict):
+    """Users or keys still carry the role."""
+
+    slug = "role_in_use"
+    title = "Role in use"
+
+    def __init__(self, name: str, *, users: int, keys: int) -> None:
+        super().__init__(
+            f"The role {name} is still carried by {users} users and {keys} API keys. "
+            "Take it from them first."
+        )
+
+
+class GrantExceedsOwn(Forbidden):
+    """Somebody tried to give away more than they have."""
+
+    slug = "grant_exceeds_own"
+    title = "Grant exceeds your own rights"
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        super().__init__(
+            f"You cannot grant what you do not have yourself: {', '.join(sorted(missing))}."
+        )
+
+
+async def ensure_roles(session: AsyncSession, *, show_user_all: bool = False) -> bool:
+    """Make the builtin roles' rows what this release says; returns whether anything changed.
+
+    Default exposures are given when a role first appears, so that one taken away stays away.
+    """
+    present = {role.name: role for role in await session.scalars(select(Role))}
+    changed = False
+    for name, permissions in BUILTIN_ROLES.items():
+        role = present.get(name)
+        if role is None:
+            session.add(Role(name=name, description=DESCRIPTIONS[name], permissions=[]))
+            await session.flush()
+            role = await session.get_one(Role, name)
+            if name in DEFAULT_EXPOSED or (show_user_all and name == "user"):
+                session.add(Exposure(role=name, kind="all", target=""))
+        if set(role.permissions) != permissions or not role.builtin:
+            role.permissions, role.builtin, changed = sorted(permissions), True, True
+    if changed:
+        await bump_generation(session)
+    return changed
+
+
+async def check_grant(session: AsyncSession, *, roles: Sequence[str], by: Principal) -> None:
+    """Refuse roles that do not exist, or that carry permissions the granter lacks."""
+    found = list(await session.scalars(select(Role).where(Role.name.in_(roles))))
+    if unknown := set(roles) - {role.name for role in found}:
+        raise UnknownRole(unknown)
+    _check_within_own((item for role in found for item in role.permissions), by=by)
+
+
+async def list_roles(session: AsyncSession, *, after: str, limit: int) -> Sequence[Role]:
+    """Roles by name, one more than asked for so that a page knows whether it is the last."""
+    query = select(Role).where(Role.name > after).order_by(Role.name).limit(limit + 1)
+    return list(await session.scalars(query))
+
+
+async def create_role(
+    session: AsyncSession,
+    *,
+    name: str,
+    description: str,
+    permissions: Iterable[Permission],
+    by: Principal,
+) -> Role:
+    """A role of one's own."""
+    if await session.get(Role, name) is not None:
+        raise RoleExists(name)
+    wanted: list[str] = sorted(set(permissions))
+    _check_within_own(wanted, by=by)
+    role = Role(name=name, description=description, permissions=wanted, builtin=False)
+    session.add(role)
+    await session.flush()
+    await bump_generation(session)
+    return role
+
+
+async def update_role(
+    session: AsyncSession,
+    *,
+    name: str,
+    by: Principal,
+    description: str | None = None,
+    permissions: Iterable[Permission] | None = None,
+) -> Role:
+    """Change a role of one's own; what is None stays."""
+    role = await _own_role(session, name)
+    if description is not None:
+        role.description = description
+    if permissions is not None:
+        wanted: list[str] = sorted(set(permissions))
+        _check_within_own([*wanted, *role.permissions], by=by)
+        role.permissions = wanted
+    await bump_generation(session)
+    return role
+
+
+async def delete_role(session: AsyncSession, *, name: str) -> None:
+    """Remove a role of one's own that nobody carries; its exposures go with it."""
+    role = await _own_role(session, name)
+    users = [carried for carried in await session.scalars(select(User.roles)) if name in carried]
+    live = select(ApiKey.roles).where(ApiKey.revoked_at.is_(None))
+    keys = [carried for carried in await session.scalars(live) if name in carried]
+    if users or keys:
+        raise RoleInUse(name, users=len(users), keys=len(keys))
+    await session.delete(role)
+    await bump_generation(session)
+
+
+async def list_exposures(session: AsyncSession, *, after: int, limit: int) -> Sequence[Exposure]:
+    """Grants of sight by id, one more than asked for."""
+    query = select(Exposure).where(Exposure.id > after).order_by(Exposure.id).limit(limit + 1)
+    return list(await session.scalars(query))
+
+
+async def expose(
+    session: AsyncSession, *, role: str, kind: ExposureKind, target: str = ""
+) -> Exposure:
+    """Let a role see all tools, a bundle's, or one; granting twice is granting once."""
+    if await session.get(Role, role) is None:
+        raise UnknownRole([role])
+    same = select(Exposure).where(
+        Exposure.role == role, Exposure.kind == kind, Exposure.target == target
+    )
+    existing = await session.scalar(same)
+    if existing is not None:
+        return existing
+    exposure = Exposure(role=role, kind=kind, target=target)
+    session.add(exposure)
+    await session.flush()
+    await bump_generation(session)
+    return exposure
+
+
+async def conceal(session: AsyncSession, *, exposure_id: int) -> Exposure:
+    """Take a grant of sight back; the administrator's stays, or nobody could see what is wrong."""
+    exposure = await session.get(Exposure, exposure_id)
+    if exposure is None:
+        raise NotFound(f"There is no exposure {exposure_id}. It may have been removed already.")
+    if exposure.role == ADMINISTRATOR and exposure.kind == "all":
+        raise BuiltinRole(ADMINISTRATOR)
+    await session.delete(exposure)
+    await bump_generation(session)
+    return exposure
+
+
+def _check_within_own(permissions: Iterable[str], *, by: Principal) -> None:
+    known = set(permissions) & set(get_args(Permission))
+    if missing := known - by.permissions:
+        raise GrantExceedsOwn(missing)
+
+
+async def _own_role(session: AsyncSession, name: str) -> Role:
+    role = await session.get(Role, name, with_for_update=True)
+    if role is None:
+        raise UnknownRole([name])
+    if role.builtin:
+        raise BuiltinRole(name)
+    return role
