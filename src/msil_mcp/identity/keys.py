@@ -1,0 +1,184 @@
+"""API keys: made once, shown once, kept as a keyed hash, rotated with an overlap.
+
+A key reads `msil_` + 8 characters that may be shown + `_` + 43 that may not (256 bits, base 62).
+A key with an owner never has more roles than its owner has now, and none once the owner is
+disabled.
+"""
+
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.db.database import utc_now
+from msil_mcp.db.generation import bump_generation
+from msil_mcp.errors import Conflict, Forbidden, NotFound, Unprocessable
+from msil_mcp.identity.roles import check_grant
+from msil_mcp.identity.tables import ApiKey
+from msil_mcp.identity.users import get_user
+from msil_mcp.principal import Principal
+from msil_mcp.sealing import Mac
+
+PURPOSE = "api-key"
+SCHEME = "msil_"
+ALPHABET = string.ascii_letters + string.digits
+PREFIX_CHARACTERS = 8
+SECRET_CHARACTERS = 43
+TOKEN_CHARACTERS = len(SCHEME) + PREFIX_CHARACTERS + 1 + SECRET_CHARACTERS
+
+
+class KeyNotFound(NotFound):
+    """No API key has the id."""
+
+    slug = "key_not_found"
+    title = "API key not found"
+
+    def __init__(self, key_id: int) -> None:
+        super().__init__(f"There is no API key {key_id}. GET /api/keys lists them.")
+
+
+class KeyEnded(Conflict):
+    """The key was revoked or has expired, so there is nothing to rotate."""
+
+    slug = "key_ended"
+    title = "API key ended"
+
+    def __init__(self, key_id: int) -> None:
+        super().__init__(f"The API key {key_id} is revoked or expired. Make a new one instead.")
+
+
+class BadExpiry(Unprocessable):
+    """The expiry is not in the future."""
+
+    slug = "bad_expiry"
+    title = "Bad expiry"
+
+    def __init__(self) -> None:
+        super().__init__("expires_at must be in the future, with a zone.")
+
+
+class ScopesExceedOwn(Forbidden):
+    """A caller held to some tools tried to make a key that reaches others."""
+
+    slug = "scopes_exceed_own"
+    title = "Scopes exceed your own"
+
+    def __init__(self, own: frozenset[str]) -> None:
+        super().__init__(
+            f"Your own credential is held to these scopes: {', '.join(sorted(own)) or 'none'}. "
+            "A key you make can have these or fewer."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a key is to be; scopes of None leave its roles' sight of tools whole."""
+
+    name: str
+    roles: Sequence[str]
+    scopes: Sequence[str] | None = None
+    owner_id: int | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A fresh key; `token` exists only here and with whoever it is handed to."""
+
+    row: ApiKey
+    token: str
+
+
+def looks_like_key(credential: str) -> bool:
+    """Whether the credential has the shape of an API key, right or wrong."""
+    return credential.startswith(SCHEME)
+
+
+def make_token() -> str:
+    """A fresh key."""
+    random = "".join(secrets.choice(ALPHABET) for _ in range(PREFIX_CHARACTERS + SECRET_CHARACTERS))
+    return f"{SCHEME}{random[:PREFIX_CHARACTERS]}_{random[PREFIX_CHARACTERS:]}"
+
+
+async def issue_key(
+    session: AsyncSession, *, new: NewKey, mac: Mac, by: Principal, token: str | None = None
+) -> IssuedKey:
+    """Store a key and hand it out; `token` only where it was made before, as the demo does."""
+    await check_grant(session, roles=new.roles, by=by)
+    if by.scopes is not None and (new.scopes is None or not by.scopes >= set(new.scopes)):
+        raise ScopesExceedOwn(by.scopes)
+    if new.expires_at is not None and new.expires_at <= utc_now():
+        raise BadExpiry
+    if new.owner_id is not None:
+        await check_grant(
+            session, roles=(await get_user(session, user_id=new.owner_id)).roles, by=by
+        )
+    issued = _issued(new=new, mac=mac, created_by=by.id, token=token or make_token())
+    session.add(issued.row)
+    await session.flush()
+    await bump_generation(session)
+    return issued
+
+
+async def list_keys(session: AsyncSession, *, after: int, limit: int) -> Sequence[ApiKey]:
+    """Keys by id, one more than asked for, revoked ones included."""
+    query = select(ApiKey).where(ApiKey.id > after).order_by(ApiKey.id).limit(limit + 1)
+    return list(await session.scalars(query))
+
+
+async def revoke_key(session: AsyncSession, *, key_id: int) -> ApiKey:
+    """End a key for good; ending it twice keeps the first time."""
+    row = await _key(session, key_id)
+    if row.revoked_at is None:
+        row.revoked_at = utc_now()
+        await bump_generation(session)
+    return row
+
+
+async def rotate_key(
+    session: AsyncSession, *, key_id: int, overlap: timedelta, mac: Mac, by: Principal
+) -> IssuedKey:
+    """A successor with the same rights and lifetime; the old key works for `overlap` longer."""
+    old = await _key(session, key_id)
+    now = utc_now()
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise KeyEnded(key_id)
+    lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+    successor = NewKey(
+        name=old.name,
+        roles=old.roles,
+        scopes=old.scopes,
+        owner_id=old.owner_id,
+        expires_at=None if lifetime is None else now + lifetime,
+    )
+    issued = await issue_key(session, new=successor, mac=mac, by=by)
+    old.expires_at = now + overlap if old.expires_at is None else min(old.expires_at, now + overlap)
+    if not overlap:
+        old.revoked_at = now
+    return issued
+
+
+def _issued(*, new: NewKey, mac: Mac, created_by: str, token: str) -> IssuedKey:
+    row = ApiKey(
+        name=new.name,
+        prefix=token[: len(SCHEME) + PREFIX_CHARACTERS],
+        digest=mac.digest(token.encode()),
+        key_id=mac.key_id,
+        owner_id=new.owner_id,
+        roles=sorted(set(new.roles)),
+        scopes=None if new.scopes is None else sorted(set(new.scopes)),
+        created_by=created_by,
+        expires_at=new.expires_at,
+    )
+    return IssuedKey(row=row, token=token)
+
+
+async def _key(session: AsyncSession, key_id: int) -> ApiKey:
+    row = await session.get(ApiKey, key_id, with_for_update=True)
+    if row is None:
+        raise KeyNotFound(key_id)
+    return row
