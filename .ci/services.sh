@@ -17,15 +17,18 @@ postgresql_trusts() {
         >/dev/null 2>&1
 }
 
+# "15 main" and the like; nothing when no cluster is meant for the port.
+cluster_on_port() { pg_lsclusters --no-header | awk '$3 == 5432 {print $1, $2; exit}'; }
+
 start_postgresql() {
     local version name
     if ! postgresql_answers; then
-        if [[ -z $(pg_lsclusters --no-header) ]]; then
+        if [[ -z $(cluster_on_port) ]]; then
             version=$(ls /usr/lib/postgresql | sort --version-sort | tail -n 1)
-            pg_createcluster --port 5432 "$version" main >/dev/null
+            pg_createcluster --port 5432 "$version" msil >/dev/null
         fi
-        read -r version name _ < <(pg_lsclusters --no-header | awk '$3 == 5432')
-        pg_ctlcluster --skip-systemctl-redirect "$version" "$name" start >/dev/null
+        read -r version name < <(cluster_on_port)
+        pg_ctlcluster --skip-systemctl-redirect "$version" "$name" start
         wait_until PostgreSQL postgresql_answers
     fi
     postgresql_trusts || trust_loopback
@@ -34,7 +37,7 @@ start_postgresql() {
 # The suite makes and drops databases as the superuser of this machine's own server.
 trust_loopback() {
     local version name config
-    read -r version name _ < <(pg_lsclusters --no-header | awk '$3 == 5432')
+    read -r version name < <(cluster_on_port) || true
     config=/etc/postgresql/$version/$name/pg_hba.conf
     if ((EUID != 0)) || [[ ! -f $config ]]; then
         echo "PostgreSQL on 127.0.0.1:5432 must let the role postgres in without a password" >&2
