@@ -1,0 +1,102 @@
+"""What can be wrong with a document, an operation of it, or the arguments of a call."""
+
+from msil_mcp.errors import BadRequest, MsilError, Unprocessable
+
+_SHOWN = 80
+_LONGEST_SENTENCE = 600
+
+
+def shown(text: str, *, limit: int = _SHOWN) -> str:
+    """One printable line of at most `limit` characters, for quoting foreign text in a sentence."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(line.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+class SyntaxFault(Exception):
+    """The text is not JSON or YAML this product accepts; line and column count from 1."""
+
+    def __init__(self, problem: str, *, line: int, column: int) -> None:
+        super().__init__(problem)
+        self.line = line
+        self.column = column
+
+
+class DocumentError(MsilError):
+    """The whole document cannot be used; the sentence starts with the place, as compilers do."""
+
+    status = 422
+    code = -32602
+    slug = "document_invalid"
+    title = "OpenAPI document not usable"
+
+    def __init__(self, problem: str, *, source: str, place: str) -> None:
+        super().__init__(
+            f"{shown(source, limit=200)}{shown(place, limit=200)}: "
+            f"{shown(problem, limit=_LONGEST_SENTENCE)}"
+        )
+
+
+class OperationProblem(Exception):
+    """One operation cannot become a tool; `pointer` says where and the text why."""
+
+    def __init__(self, reason: str, *, pointer: str) -> None:
+        super().__init__(shown(reason, limit=_LONGEST_SENTENCE))
+        self.pointer = pointer
+
+
+class SchemaError(MsilError):
+    """A JSON Schema that no validator can be compiled from."""
+
+    status = 422
+    code = -32602
+    slug = "schema_invalid"
+    title = "JSON Schema not usable"
+
+
+class BaseUrlInvalid(Unprocessable):
+    """The address calls should go to is not a plain http or https URL."""
+
+    slug = "base_url_invalid"
+    title = "Base URL not usable"
+
+    def __init__(self, base_url: str, problem: str) -> None:
+        super().__init__(
+            f"`{shown(base_url)}` {problem}; give an absolute URL such as https://api.example.com/v1."
+        )
+
+
+class InvalidArguments(Unprocessable):
+    """The arguments do not fit the tool's input schema; `problems` holds one sentence each."""
+
+    slug = "invalid_arguments"
+    title = "Invalid arguments"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class ArgumentRefused(BadRequest):
+    """An argument cannot be sent in its place of the request, whatever the schema allows."""
+
+    slug = "argument_refused"
+    title = "Argument refused"
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"`{shown(argument)}` {problem}")
+        self.argument = argument
+
+
+class PathEscape(ArgumentRefused):
+    """A path argument would address another path than the tool's own."""
+
+    slug = "path_escape"
+    title = "Path argument refused"
+
+
+class NotCanonical(BadRequest):
+    """A value has no canonical JSON form: NaN, Infinity, a lone surrogate, a foreign type."""
+
+    slug = "not_canonical"
+    title = "Value not representable in JSON"
