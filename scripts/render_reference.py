@@ -37,7 +37,7 @@ def variable_of(name: str, field: FieldInfo, *, prefix: str) -> str:
 def default_of(field: FieldInfo) -> str:
     """A default as one would write it in the environment."""
     match field.default:
-        case None | "" | ():
+        case None | "" | () | {}:
             return "empty"
         case tuple(parts):
             return f"`{','.join(map(str, parts))}`"
