@@ -1,0 +1,150 @@
+"""Browser sessions of local users: a sealed cookie that proves itself without the database.
+
+A session counts only on a request from this product's own pages. The method does not matter: a
+browser says where a request comes from (`Origin`, `Sec-Fetch-Site`), and a script of another site
+can neither forge that nor send the custom header that other programs use instead.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from msil_mcp.db.generation import bump_generation
+from msil_mcp.errors import Forbidden, Unauthenticated
+from msil_mcp.identity.snapshot import IdentitySnapshot, UserRecord
+from msil_mcp.identity.tables import EndedSession, User
+from msil_mcp.sealing import BadSeal, Keyring
+from msil_mcp.settings import LOOPBACK, Settings
+
+PURPOSE: Final = "session"
+SESSION_SECONDS: Final = 12 * 3600
+MAX_COOKIE: Final = 1024
+OWN_SITES: Final = frozenset({"same-origin", "none"})
+
+
+class CrossSiteRequest(Forbidden):
+    """A session cookie came with a request another site may have caused."""
+
+    slug = "cross_site_request"
+    title = "Cross-site request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A session works only from this product's own pages. Programs that are not browsers "
+            "send the header X-Requested-With, or better, use an API key."
+        )
+
+
+class SessionEnded(Unauthenticated):
+    """The session is over: expired, signed out, or ended by a change to the account."""
+
+    slug = "session_ended"
+    title = "Session ended"
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Sign in again.")
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What the cookie seals; `expires_at` in seconds of the epoch."""
+
+    id: str
+    user_id: int
+    epoch: int
+    expires_at: int
+
+
+class SessionCookies:
+    """Opens, checks and ends sessions; over https the cookie is bound to this very host."""
+
+    def __init__(
+        self, settings: Settings, keyring: Keyring, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._sealer = keyring.sealer(PURPOSE)
+        self._secure = settings.base_url.startswith("https:")
+        self._origins = frozenset({settings.base_url, *settings.allowed_origins})
+        self._loopback = urlsplit(settings.base_url).hostname in LOOPBACK
+        self._clock = clock
+        self.name = "__Host-msil_session" if self._secure else "msil_session"
+
+    def start(self, user: User, response: Response) -> None:
+        """Set the cookie of a new session."""
+        session = Session(
+            id=secrets.token_hex(16),
+            user_id=user.id,
+            epoch=user.session_epoch,
+            expires_at=int(self._clock()) + SESSION_SECONDS,
+        )
+        response.set_cookie(
+            self.name,
+            self._sealer.seal(msgspec.json.encode(session)),
+            max_age=SESSION_SECONDS,
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def clear(self, response: Response) -> None:
+        """Have the browser forget the cookie."""
+        response.delete_cookie(self.name, secure=self._secure, httponly=True, samesite="lax")
+
+    def present(self, headers: Mapping[str, str]) -> str | None:
+        """The session cookie's value, if the request carries one."""
+        for part in headers.get("cookie", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == self.name:
+                return value
+        return None
+
+    def open(self, cookie: str) -> Session:
+        """The session a cookie seals, not yet compared with the account; or SessionEnded."""
+        try:
+            raw = self._sealer.open(cookie) if len(cookie) <= MAX_COOKIE else b""
+            session = msgspec.json.decode(raw, type=Session)
+        except (BadSeal, msgspec.MsgspecError) as error:
+            raise SessionEnded from error
+        if session.expires_at <= self._clock():
+            raise SessionEnded
+        return session
+
+    def user_of(self, session: Session, snapshot: IdentitySnapshot) -> UserRecord:
+        """The active user whose session this still is, or SessionEnded."""
+        user = snapshot.users.get(session.user_id)
+        # A later epoch than the snapshot's is a session younger than the snapshot.
+        if user is None or session.epoch < user.session_epoch:
+            raise SessionEnded
+        if session.id in snapshot.ended_sessions:
+            raise SessionEnded
+        return user
+
+    def insist_on_own_site(self, headers: Mapping[str, str]) -> None:
+        """Refuse a request that a page of another site may have sent with the user's cookie."""
+        if not self.is_own_site(headers, default=bool(headers.get("x-requested-with"))):
+            raise CrossSiteRequest
+
+    def is_own_site(self, headers: Mapping[str, str], *, default: bool) -> bool:
+        """Whether a browser sent the request for our own pages; `default` if none says anything."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin is not None:
+            return origin in self._origins or (self._loopback and _is_loopback(origin))
+        return default if site is None else site in OWN_SITES
+
+
+async def end_session(session: AsyncSession, *, ended: Session) -> None:
+    """Refuse this session from now on in every process, and forget those that expired anyway."""
+    await session.execute(delete(EndedSession).where(EndedSession.expires_at < int(time.time())))
+    if await session.get(EndedSession, ended.id) is None:
+        session.add(EndedSession(id=ended.id, expires_at=ended.expires_at))
+        await session.flush()
+    await bump_generation(session)
+
+
+def _is_loopback(origin: str) -> bool:
+    return urlsplit(origin).hostname in LOOPBACK

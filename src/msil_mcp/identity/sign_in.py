@@ -1,0 +1,77 @@
+"""Signing in with a password: charged before it is checked, locked with a growing pause.
+
+Every attempt counts as a failure until the password has proved right, so that many at once get no
+more guesses than one after another. All refusals read and take the same, whether the user exists,
+is disabled, is locked, or the password was wrong.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.db.database import Database, utc_now
+from msil_mcp.errors import Unauthenticated
+from msil_mcp.identity.passwords import Passwords
+from msil_mcp.identity.tables import User
+
+FREE_FAILURES: Final = 5
+FIRST_PAUSE: Final = timedelta(minutes=1)
+LONGEST_PAUSE: Final = timedelta(minutes=15)
+
+log = structlog.get_logger()
+
+
+class SignInRefused(Unauthenticated):
+    """No session for this username and password."""
+
+    slug = "sign_in_refused"
+    title = "Sign-in refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The username or the password is wrong, or there were too many attempts. Check both "
+            "and try again in a few minutes, or ask an administrator to set a new password."
+        )
+
+
+async def sign_in(
+    database: Database, *, username: str, password: str, passwords: Passwords
+) -> User:
+    """The user whose password this is, or SignInRefused."""
+    async with database.unit_of_work() as session:
+        user = await _charge(session, username=username.casefold(), now=utc_now())
+    matches = await passwords.matches(user.password_hash if user else None, password)
+    if user is None or not matches:
+        log.warning("sign_in_refused", user_id=user.id if user else None)
+        raise SignInRefused
+    async with database.unit_of_work() as session:
+        await session.execute(
+            update(User)
+            .where(User.id == user.id)
+            .values(failed_logins=0, locked_until=None, last_login_at=utc_now())
+        )
+    return user
+
+
+def pause_after(failures: int) -> timedelta | None:
+    """How long an account is locked after this many failures in a row."""
+    if failures < FREE_FAILURES:
+        return None
+    pause = FIRST_PAUSE * (1 << min(failures - FREE_FAILURES, 10))
+    return min(pause, LONGEST_PAUSE)
+
+
+async def _charge(session: AsyncSession, *, username: str, now: datetime) -> User | None:
+    """Count an attempt; None when this user may not try at present."""
+    query = select(User).where(User.username == username, User.active.is_(True))
+    user = await session.scalar(query.with_for_update())
+    if user is None or (user.locked_until is not None and user.locked_until > now):
+        return None
+    user.failed_logins += 1
+    if (pause := pause_after(user.failed_logins)) is not None:
+        user.locked_until = now + pause
+        log.warning("account_locked", user_id=user.id, seconds=pause.total_seconds())
+    return user
