@@ -19,7 +19,7 @@ from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict, Forbidden, NotFound, Unprocessable
 from msil_mcp.identity.roles import check_grant
 from msil_mcp.identity.tables import ApiKey
-from msil_mcp.identity.users import get_user
+from msil_mcp.identity.users import find_user
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Mac
 
@@ -108,19 +108,18 @@ async def issue_key(
     session: AsyncSession, *, new: NewKey, mac: Mac, by: Principal, token: str | None = None
 ) -> IssuedKey:
     """Store a key and hand it out; `token` only where it was made before, as the demo does."""
+    await bump_generation(session)
     await check_grant(session, roles=new.roles, by=by)
     if by.scopes is not None and (new.scopes is None or not by.scopes >= set(new.scopes)):
         raise ScopesExceedOwn(by.scopes)
     if new.expires_at is not None and new.expires_at <= utc_now():
         raise BadExpiry
     if new.owner_id is not None:
-        await check_grant(
-            session, roles=(await get_user(session, user_id=new.owner_id)).roles, by=by
-        )
+        owner = await find_user(session, user_id=new.owner_id)
+        await check_grant(session, roles=owner.roles, by=by)
     issued = _issued(new=new, mac=mac, created_by=by.id, token=token or make_token())
     session.add(issued.row)
     await session.flush()
-    await bump_generation(session)
     return issued
 
 
@@ -132,10 +131,9 @@ async def list_keys(session: AsyncSession, *, after: int, limit: int) -> Sequenc
 
 async def revoke_key(session: AsyncSession, *, key_id: int) -> ApiKey:
     """End a key for good; ending it twice keeps the first time."""
+    await bump_generation(session)
     row = await _key(session, key_id)
-    if row.revoked_at is None:
-        row.revoked_at = utc_now()
-        await bump_generation(session)
+    row.revoked_at = row.revoked_at or utc_now()
     return row
 
 
@@ -143,6 +141,7 @@ async def rotate_key(
     session: AsyncSession, *, key_id: int, overlap: timedelta, mac: Mac, by: Principal
 ) -> IssuedKey:
     """A successor with the same rights and lifetime; the old key works for `overlap` longer."""
+    await bump_generation(session)
     old = await _key(session, key_id)
     now = utc_now()
     if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict, Forbidden, NotFound
-from msil_mcp.identity.tables import ApiKey, Exposure, ExposureKind, Role, User
+from msil_mcp.identity.tables import ApiKey, ExposureKind, Role, RoleExposure, User
 from msil_mcp.principal import BUILTIN_ROLES, Permission, Principal
 
 ADMINISTRATOR: Final = "administrator"
@@ -100,7 +100,7 @@ async def ensure_roles(session: AsyncSession, *, show_user_all: bool = False) ->
             await session.flush()
             role = await session.get_one(Role, name)
             if name in DEFAULT_EXPOSED or (show_user_all and name == "user"):
-                session.add(Exposure(role=name, kind="all", target=""))
+                session.add(RoleExposure(role=name, kind="all", target=""))
         if set(role.permissions) != permissions or not role.builtin:
             role.permissions, role.builtin, changed = sorted(permissions), True, True
     if changed:
@@ -131,6 +131,7 @@ async def create_role(
     by: Principal,
 ) -> Role:
     """A role of one's own."""
+    await bump_generation(session)
     if await session.get(Role, name) is not None:
         raise RoleExists(name)
     wanted: list[str] = sorted(set(permissions))
@@ -138,7 +139,6 @@ async def create_role(
     role = Role(name=name, description=description, permissions=wanted, builtin=False)
     session.add(role)
     await session.flush()
-    await bump_generation(session)
     return role
 
 
@@ -151,6 +151,7 @@ async def update_role(
     permissions: Iterable[Permission] | None = None,
 ) -> Role:
     """Change a role of one's own; what is None stays."""
+    await bump_generation(session)
     role = await _own_role(session, name)
     if description is not None:
         role.description = description
@@ -158,12 +159,12 @@ async def update_role(
         wanted: list[str] = sorted(set(permissions))
         _check_within_own([*wanted, *role.permissions], by=by)
         role.permissions = wanted
-    await bump_generation(session)
     return role
 
 
 async def delete_role(session: AsyncSession, *, name: str) -> None:
     """Remove a role of one's own that nobody carries; its exposures go with it."""
+    await bump_generation(session)
     role = await _own_role(session, name)
     users = [carried for carried in await session.scalars(select(User.roles)) if name in carried]
     live = select(ApiKey.roles).where(ApiKey.revoked_at.is_(None))
@@ -171,43 +172,49 @@ async def delete_role(session: AsyncSession, *, name: str) -> None:
     if users or keys:
         raise RoleInUse(name, users=len(users), keys=len(keys))
     await session.delete(role)
-    await bump_generation(session)
 
 
-async def list_exposures(session: AsyncSession, *, after: int, limit: int) -> Sequence[Exposure]:
+async def list_exposures(
+    session: AsyncSession, *, after: int, limit: int
+) -> Sequence[RoleExposure]:
     """Grants of sight by id, one more than asked for."""
-    query = select(Exposure).where(Exposure.id > after).order_by(Exposure.id).limit(limit + 1)
+    query = (
+        select(RoleExposure)
+        .where(RoleExposure.id > after)
+        .order_by(RoleExposure.id)
+        .limit(limit + 1)
+    )
     return list(await session.scalars(query))
 
 
 async def expose(
     session: AsyncSession, *, role: str, kind: ExposureKind, target: str = ""
-) -> Exposure:
+) -> RoleExposure:
     """Let a role see all tools, a bundle's, or one; granting twice is granting once."""
+    await bump_generation(session)
     if await session.get(Role, role) is None:
         raise UnknownRole([role])
-    same = select(Exposure).where(
-        Exposure.role == role, Exposure.kind == kind, Exposure.target == target
+    same = select(RoleExposure).where(
+        RoleExposure.role == role, RoleExposure.kind == kind, RoleExposure.target == target
     )
     existing = await session.scalar(same)
     if existing is not None:
         return existing
-    exposure = Exposure(role=role, kind=kind, target=target)
+    exposure = RoleExposure(role=role, kind=kind, target=target)
     session.add(exposure)
     await session.flush()
-    await bump_generation(session)
     return exposure
 
 
-async def conceal(session: AsyncSession, *, exposure_id: int) -> Exposure:
+async def conceal(session: AsyncSession, *, exposure_id: int) -> RoleExposure:
     """Take a grant of sight back; the administrator's stays, or nobody could see what is wrong."""
-    exposure = await session.get(Exposure, exposure_id)
+    await bump_generation(session)
+    exposure = await session.get(RoleExposure, exposure_id)
     if exposure is None:
         raise NotFound(f"There is no exposure {exposure_id}. It may have been removed already.")
     if exposure.role == ADMINISTRATOR and exposure.kind == "all":
         raise BuiltinRole(ADMINISTRATOR)
     await session.delete(exposure)
-    await bump_generation(session)
     return exposure
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from msil_mcp.identity.tables import ApiKey, EndedSession, Exposure, ExposureKind, Role, User
+from msil_mcp.identity.tables import ApiKey, EndedSession, ExposureKind, Role, RoleExposure, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class UserRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ExposureRecord:
+class Exposure:
     """A grant of sight; `target` names the bundle or tool and is empty for all."""
 
     kind: ExposureKind
@@ -52,7 +52,7 @@ class IdentitySnapshot:
     keys: Mapping[bytes, KeyRecord] = field(default_factory=dict)
     users: Mapping[int, UserRecord] = field(default_factory=dict)
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    exposures: Mapping[str, tuple[ExposureRecord, ...]] = field(default_factory=dict)
+    exposures: Mapping[str, tuple[Exposure, ...]] = field(default_factory=dict)
     ended_sessions: frozenset[str] = frozenset()
 
     def known(self, names: Iterable[str]) -> frozenset[str]:
@@ -66,9 +66,9 @@ class IdentitySnapshot:
 
 async def load_identity(session: AsyncSession) -> IdentitySnapshot:
     """Read the five tables once; a few milliseconds, off the path of any call."""
-    exposures: dict[str, list[ExposureRecord]] = defaultdict(list)
-    for row in await session.scalars(select(Exposure).order_by(Exposure.id)):
-        exposures[row.role].append(ExposureRecord(kind=row.kind, target=row.target))
+    exposures: dict[str, list[Exposure]] = defaultdict(list)
+    for row in await session.scalars(select(RoleExposure).order_by(RoleExposure.id)):
+        exposures[row.role].append(Exposure(kind=row.kind, target=row.target))
     keys = await session.scalars(select(ApiKey).where(ApiKey.revoked_at.is_(None)))
     users = await session.scalars(select(User).where(User.active.is_(True)))
     ended = select(EndedSession.id).where(EndedSession.expires_at > int(time.time()))

@@ -62,7 +62,7 @@ class Role(Base):
     builtin: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
-class Exposure(Base):
+class RoleExposure(Base):
     """A grant: a role may see all tools, a bundle's, or one. Empty target goes with `all`."""
 
     __tablename__ = "exposures"

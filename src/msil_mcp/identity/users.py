@@ -1,6 +1,8 @@
 """Local users: accounts for the embedded default, where no identity provider is configured.
 
-A user is never deleted, only disabled: the audit trail names users by id.
+A user is never deleted, only disabled: the audit trail names users by id. Every change raises the
+generation first: that row's lock puts changes in a line, so that two administrators cannot disable
+each other, nor take the same name, at the same moment.
 """
 
 from collections.abc import Sequence
@@ -74,6 +76,7 @@ async def create_user(
     language: str = "en",
 ) -> User:
     """A new active user; without a password hash nobody can sign in as it yet."""
+    await bump_generation(session)
     await check_grant(session, roles=roles, by=by)
     name = username.casefold()
     if await session.scalar(select(User.id).where(User.username == name)) is not None:
@@ -88,12 +91,19 @@ async def create_user(
     )
     session.add(user)
     await session.flush()
-    await bump_generation(session)
     return user
 
 
-async def get_user(session: AsyncSession, *, user_id: int) -> User:
-    """The user, locked for a change where the database can; UserNotFound otherwise."""
+async def find_user(session: AsyncSession, *, user_id: int) -> User:
+    """The user as they are now; UserNotFound otherwise."""
+    user = await session.get(User, user_id)
+    if user is None:
+        raise UserNotFound(user_id)
+    return user
+
+
+async def lock_user(session: AsyncSession, *, user_id: int) -> User:
+    """The user, for a change: nobody else changes it until the transaction ends."""
     user = await session.get(User, user_id, with_for_update=True)
     if user is None:
         raise UserNotFound(user_id)
@@ -110,10 +120,8 @@ async def update_user(
     session: AsyncSession, *, user_id: int, change: UserChange, by: Principal
 ) -> User:
     """Change, disable or enable; disabling ends the user's sessions and stops its keys."""
-    # First, since its row lock puts changes in a line: two administrators cannot disable each
-    # other at the same moment.
     await bump_generation(session)
-    user = await get_user(session, user_id=user_id)
+    user = await lock_user(session, user_id=user_id)
     await check_grant(session, roles=[*(change.roles or ()), *user.roles], by=by)
     demoted = change.roles is not None and ADMINISTRATOR not in change.roles
     if change.active is False or demoted:
@@ -132,12 +140,12 @@ async def set_password(
     session: AsyncSession, *, user_id: int, password_hash: str, by: Principal
 ) -> User:
     """Replace the password, lift a lock and end every session the old password opened."""
-    user = await get_user(session, user_id=user_id)
+    await bump_generation(session)
+    user = await lock_user(session, user_id=user_id)
     await check_grant(session, roles=user.roles, by=by)
     user.password_hash = password_hash
     user.failed_logins, user.locked_until = 0, None
     user.session_epoch += 1
-    await bump_generation(session)
     return user
 
 
@@ -145,6 +153,7 @@ async def ensure_administrator(session: AsyncSession, *, passwords: Passwords) -
     """On a database without users, make `admin`; returns its generated password, to show once."""
     if await session.scalar(select(User.id).limit(1)) is not None:
         return None
+    await bump_generation(session)
     password = generate_password()
     session.add(
         User(
@@ -155,7 +164,6 @@ async def ensure_administrator(session: AsyncSession, *, passwords: Passwords) -
         )
     )
     await session.flush()
-    await bump_generation(session)
     return password
 
 
