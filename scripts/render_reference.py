@@ -8,10 +8,15 @@ from pathlib import Path
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
+from typer import Context
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 import msil_mcp
 from booking_api.settings import BookingSettings
 from msil_mcp.errors import ERROR_BASE, MsilError
+from msil_mcp.observability.metrics import GAUGES, Metrics
+from msil_mcp.observability.system import SystemMonitor
 from msil_mcp.settings import Settings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -119,9 +124,85 @@ def errors_page() -> str:
     )
 
 
+def used_metrics() -> Metrics:
+    """Metrics in which everything has happened once, so that every label is there."""
+    metrics = Metrics(system=SystemMonitor(disk=Path()))
+    metrics.record_request("GET", "/health", "200", 0.001)
+    metrics.record_tool_call("resolve_vehicle", "success", 0.001)
+    metrics.record_operation("tools/call", 0.001)
+    metrics.record_denial("authorize")
+    metrics.record_limit("principal")
+    metrics.record_approval("requested")
+    metrics.record_upstream("example.com", "200", 0.001)
+    metrics.record_model_request(
+        "gpt-4o-mini", "success", 1.0, prompt_tokens=1, completion_tokens=1, cached_tokens=1
+    )
+    for gauge in GAUGES:
+        metrics.set_gauge_source(gauge, lambda: 0)
+    return metrics
+
+
+def metric_rows() -> Iterator[tuple[str, str, str, str]]:
+    """Name, type, labels and meaning of each metric that is ours."""
+    for family in used_metrics().registry.collect():
+        if family.name.startswith(("python_", "process_")):
+            continue
+        counter = family.type in {"counter", "unknown"}
+        name = family.name if family.type == "histogram" else family.samples[0].name
+        labels = {
+            label: None for sample in family.samples for label in sample.labels if label != "le"
+        }
+        kind = "counter" if counter else family.type
+        yield (
+            f"`{name}`",
+            kind,
+            ", ".join(f"`{label}`" for label in labels),
+            family.documentation,
+        )
+
+
+def metrics_page() -> str:
+    """Every metric by name."""
+    return (
+        f"# Metrics\n\n{GENERATED}\n"
+        "`GET /metrics` has them, and beside them the usual `process_*` and `python_*`. Times are\n"
+        "in seconds; a histogram has `_bucket`, `_sum` and `_count`. `endpoint` is a route's\n"
+        "template and `tool_name` a published tool's name, so no caller can add series.\n\n"
+        + table(["Metric", "Type", "Labels", "What it counts or times"], sorted(metric_rows()))
+    )
+
+
+def command_sections(command: TyperCommand | TyperGroup, words: Sequence[str]) -> Iterator[str]:
+    """A section for each command below, by its full name."""
+    if isinstance(command, TyperGroup):
+        for name, below in sorted(command.commands.items()):
+            yield from command_sections(below, [*words, name])
+        return
+    context = Context(command, info_name=" ".join(words))
+    usage = " ".join([*words, *command.collect_usage_pieces(context)])
+    rows = [
+        (f"`{names}`", meaning)
+        for parameter in command.get_params(context)
+        if (record := parameter.get_help_record(context)) and "--help" not in record[0]
+        for names, meaning in [record]
+    ]
+    options = "\n" + table(["Option", "Meaning"], rows) if rows else ""
+    yield f"## {' '.join(words)}\n\n{command.help}\n\n    {usage}\n{options}"
+
+
+def cli_page() -> str:
+    """Every command with its options."""
+    from msil_mcp.cli import app
+
+    sections = command_sections(get_command(app), ["msil-mcp"])
+    return f"# Command line\n\n{GENERATED}\n" + "\n".join(sections)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
+    "cli.md": cli_page,
     "errors.md": errors_page,
+    "metrics.md": metrics_page,
 }
 
 

@@ -2,14 +2,15 @@
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
-from click import Command, Group
 from fastapi.routing import iter_route_contexts
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 ROOT = Path(__file__).parent.parent
@@ -70,16 +71,14 @@ def endpoints() -> frozenset[str]:
 
 @cache
 def metrics() -> frozenset[str]:
-    from msil_mcp.observability.metrics import Metrics
-
-    families = Metrics().registry.collect()
-    return frozenset(name for family in families for name in (family.name, f"{family.name}_total"))
+    render = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
+    return frozenset(name.strip("`") for name, *_ in render["metric_rows"]())
 
 
-def has_command(command: Command, words: list[str]) -> bool:
+def has_command(command: TyperCommand | TyperGroup, words: list[str]) -> bool:
     if not words:
         return True
-    below = command.commands.get(words[0]) if isinstance(command, Group) else None
+    below = command.commands.get(words[0]) if isinstance(command, TyperGroup) else None
     return below is not None and has_command(below, words[1:])
 
 
