@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 from typing_extensions import override
 
 from msil_mcp.observability.context import correlation_id, trace_ids
@@ -33,6 +33,8 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 _levels = {"warn": "warning", "exception": "error", "fatal": "critical"}
 _second: tuple[int, str] = (0, "")
 _stream: LogStream | None = None
+_processors: list[Processor] = []
+"""One list for good: loggers keep the one they first saw, and tests capture events through it."""
 
 
 def configure_logging(settings: Settings, *, stream: BinaryIO | None = None) -> LogStream:
@@ -47,9 +49,10 @@ def configure_logging(settings: Settings, *, stream: BinaryIO | None = None) -> 
         _stream = LogStream(target, tell_dropped=_render_dropped)
     else:
         _stream.redirect(target)
+    _processors[:] = [render]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
-        processors=[render],
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
         logger_factory=_Attached(_stream),
