@@ -4,6 +4,8 @@ No secret has a default. Every field's description is its documentation; a test 
 the reference.
 """
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,6 +15,11 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def environment() -> Mapping[str, str]:
+    """The process environment, for secrets that settings name by their variable."""
+    return os.environ
 
 
 def _env(name: str) -> AliasChoices:
@@ -122,9 +129,11 @@ class Settings(BaseSettings):
     )
     audit_retention_days: int = Field(365, ge=1, description="Days an audit record is kept.")
     rate_per_principal: float = Field(
-        0.0, ge=0, description="Calls a second one caller may make; 0 is no limit."
+        200.0, ge=0, description="Calls a second one caller may make; 0 is no limit."
     )
-    rate_burst: int = Field(50, ge=1, description="Calls a caller may make at once above its rate.")
+    rate_burst: int = Field(
+        400, ge=1, description="Calls a caller may make at once above its rate."
+    )
     rate_per_tool: float = Field(
         0.0, ge=0, description="Calls a second one tool may receive; 0 is no limit."
     )
@@ -157,6 +166,11 @@ class Settings(BaseSettings):
     )
     oidc_default_role: str = Field(
         "", description="Role of a token that names none. Empty: no role, hence no tools."
+    )
+    upstream_credentials: dict[str, dict[str, str]] = Field(
+        {},
+        description="JSON object: for each bundle the kind (bearer, basic or api_key), the "
+        "variable of the environment that holds the secret, and for api_key the header.",
     )
     drain_seconds: float = Field(
         30.0, ge=0, description="How long running calls may take to finish at shutdown, in seconds."

@@ -1,0 +1,1 @@
+"""Schema migrations; versions/ holds one file a step."""
