@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 ToolStatus = Literal["success", "failed", "denied", "needs_confirmation", "unknown"]
 Rule = Literal[
-    "authorize", "validate", "limit", "idempotency", "approve", "redact", "upstream", "protocol"
+    "record", "authorize", "validate", "limit", "idempotency", "approve", "redact", "upstream"
 ]
 Limit = Literal["principal", "tool", "global", "concurrency"]
 ApprovalEvent = Literal["requested", "approved", "denied", "expired", "used"]

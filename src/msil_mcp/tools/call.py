@@ -16,6 +16,9 @@ from msil_mcp.principal import Principal
 from msil_mcp.tools.version import ToolVersion
 
 Origin = Literal["mcp", "chat", "rest", "batch"]
+Rule = Literal[
+    "record", "authorize", "validate", "limit", "idempotency", "approve", "redact", "upstream"
+]
 Outcome = Literal["succeeded", "failed", "denied", "needs_confirmation", "unknown"]
 
 
@@ -61,14 +64,14 @@ class ToolResult:
 
     `text` is what a model reads; `structured` is the same as encoded JSON object when the
     upstream answered one. `error` is the stable slug of what went wrong, `rule` the link of the
-    chain that decided. Times are in seconds.
+    chain that decided. Times are in seconds. `status` is what HTTP would say of the outcome.
     """
 
     outcome: Outcome
     text: str
     structured: msgspec.Raw | None = None
     error: str | None = None
-    rule: str | None = None
+    rule: Rule | None = None
     execution_id: str | None = None
     confirmation: Confirmation | None = None
     upstream_status: int | None = None
@@ -76,6 +79,7 @@ class ToolResult:
     retry_after: float | None = None
     replayed: bool = False
     truncated: bool = False
+    status: int = 200
 
     @property
     def is_error(self) -> bool:
@@ -91,18 +95,19 @@ class ToolInvoker(Protocol):
         ...
 
 
-def refused(error: MsilError, *, rule: str, retry_after: float | None = None) -> ToolResult:
+def refused(error: MsilError, *, rule: Rule) -> ToolResult:
     """A rule's refusal as a result: its sentence for the model, its slug for the record."""
     return ToolResult(
         outcome="denied",
         text=str(error),
         error=error.slug,
         rule=rule,
-        retry_after=retry_after,
+        retry_after=getattr(error, "retry_after", None),
+        status=error.status,
     )
 
 
-def failed(error: MsilError, *, rule: str, upstream_status: int | None = None) -> ToolResult:
+def failed(error: MsilError, *, rule: Rule, upstream_status: int | None = None) -> ToolResult:
     """A call that was allowed and did not work."""
     return ToolResult(
         outcome="failed",
@@ -110,4 +115,5 @@ def failed(error: MsilError, *, rule: str, upstream_status: int | None = None) -
         error=error.slug,
         rule=rule,
         upstream_status=upstream_status,
+        status=error.status,
     )

@@ -1,6 +1,7 @@
 """A tool version compiled for calling: what the snapshot holds and every rule reads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from msil_mcp.openapi.definitions import ToolDefinition
 from msil_mcp.openapi.request import RequestBuilder
@@ -28,6 +29,7 @@ class ToolVersion:
     validator: Validator
     builder: RequestBuilder
     encoded: bytes
+    created_at: datetime
 
     @property
     def is_write(self) -> bool:

@@ -1,0 +1,218 @@
+"""Questions asked of the stored catalogue, and the few changes people make to it by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.db.generation import bump_generation
+from msil_mcp.errors import NotFound
+from msil_mcp.openapi.definitions import ToolDefinition
+from msil_mcp.tools import models
+
+
+class NoSuchTool(NotFound):
+    """The catalogue has no tool of this name."""
+
+    slug = "no_such_tool"
+    title = "No such tool"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The catalogue has no tool {name!r}. List them with: msil-mcp tools list")
+
+
+class NoSuchBundle(NotFound):
+    """The catalogue has no bundle of this name."""
+
+    slug = "no_such_bundle"
+    title = "No such bundle"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The catalogue has no bundle {name!r}. List them with: msil-mcp bundles list"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueTool:
+    """A tool as administrators see it, published or not."""
+
+    name: str
+    spec: str
+    operation_id: str
+    bundles: tuple[str, ...]
+    version: int
+    published_version: int | None
+    enabled: bool
+    removed_at: datetime | None
+    hash: str
+    base_url: str
+    created_at: datetime
+    definition: ToolDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueBundle:
+    """A bundle and how many of its tools are published."""
+
+    name: str
+    title: str
+    description: str
+    tools: int
+    published: int
+
+
+class Catalogue:
+    """Repository over one session; never commits."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def tools(
+        self, *, bundle: str | None = None, after: str = "", limit: int = 1000
+    ) -> Sequence[CatalogueTool]:
+        """By name, those after the given one; one more than `limit` tells of a next page."""
+        query = _tools().where(models.Tool.name > after)
+        if bundle is not None:
+            member = models.BundleTool
+            query = (
+                query.join(member, member.tool_id == models.Tool.id)
+                .join(models.Bundle, models.Bundle.id == member.bundle_id)
+                .where(models.Bundle.name == bundle)
+            )
+        query = query.order_by(models.Tool.name).limit(limit + 1)
+        return await self._rows(query)
+
+    async def tool(self, name: str) -> CatalogueTool:
+        """One tool; NoSuchTool otherwise."""
+        rows = await self._rows(_tools().where(models.Tool.name == name))
+        if not rows:
+            raise NoSuchTool(name)
+        return rows[0]
+
+    async def _rows(
+        self, query: Select[models.Tool, models.ToolVersionRow, str, int | None]
+    ) -> list[CatalogueTool]:
+        found = (await self._session.execute(query)).all()
+        bundles = await self._bundles_of([tool.id for tool, *_ in found])
+        return [
+            CatalogueTool(
+                name=tool.name,
+                spec=spec,
+                operation_id=tool.operation_id,
+                bundles=bundles.get(tool.id, ()),
+                version=version.number,
+                published_version=published,
+                enabled=tool.enabled,
+                removed_at=tool.removed_at,
+                hash=version.hash,
+                base_url=version.base_url,
+                created_at=version.created_at,
+                definition=msgspec.json.decode(version.definition, type=ToolDefinition),
+            )
+            for tool, version, spec, published in found
+        ]
+
+    async def _bundles_of(self, tool_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        member = models.BundleTool
+        query = (
+            select(member.tool_id, models.Bundle.name)
+            .join(models.Bundle, models.Bundle.id == member.bundle_id)
+            .where(member.tool_id.in_(tool_ids))
+            .order_by(models.Bundle.name)
+        )
+        names: dict[int, tuple[str, ...]] = {}
+        for tool_id, name in (await self._session.execute(query)).all():
+            names[tool_id] = (*names.get(tool_id, ()), name)
+        return names
+
+    async def bundles(self) -> list[CatalogueBundle]:
+        """Every bundle, by name."""
+        bundle, member, tool = models.Bundle, models.BundleTool, models.Tool
+        query = (
+            select(
+                bundle.name,
+                bundle.title,
+                bundle.description,
+                func.count(tool.id),
+                func.count(tool.published_version_id),
+            )
+            .outerjoin(member, member.bundle_id == bundle.id)
+            .outerjoin(tool, (tool.id == member.tool_id) & tool.removed_at.is_(None))
+            .group_by(bundle.id)
+            .order_by(bundle.name)
+        )
+        rows = (await self._session.execute(query)).all()
+        return [CatalogueBundle(*row) for row in rows]
+
+    async def publish(self, bundle: str) -> int:
+        """Put the latest version of every tool of a bundle in force; returns how many changed."""
+        tool_ids = await self._tool_ids(bundle)
+        changed = await self._session.execute(
+            update(models.Tool)
+            .where(models.Tool.id.in_(tool_ids), models.Tool.removed_at.is_(None))
+            .where(models.Tool.published_version_id.is_distinct_from(models.Tool.latest_version_id))
+            .values(published_version_id=models.Tool.latest_version_id)
+            .returning(models.Tool.id)
+        )
+        return await self._bumped(len(changed.all()))
+
+    async def withdraw(self, bundle: str) -> int:
+        """Take every tool of a bundle out of force; returns how many were in force."""
+        tool_ids = await self._tool_ids(bundle)
+        changed = await self._session.execute(
+            update(models.Tool)
+            .where(models.Tool.id.in_(tool_ids))
+            .where(models.Tool.published_version_id.is_not(None))
+            .values(published_version_id=None)
+            .returning(models.Tool.id)
+        )
+        return await self._bumped(len(changed.all()))
+
+    async def set_enabled(self, name: str, *, enabled: bool) -> int:
+        """Switch one tool on or off at once; returns 1 when that changed anything."""
+        await self.tool(name)
+        changed = await self._session.execute(
+            update(models.Tool)
+            .where(models.Tool.name == name, models.Tool.enabled.is_not(enabled))
+            .values(enabled=enabled)
+            .returning(models.Tool.id)
+        )
+        return await self._bumped(len(changed.all()))
+
+    async def _bumped(self, changed: int) -> int:
+        if changed:
+            await bump_generation(self._session)
+        return changed
+
+    async def _tool_ids(self, bundle: str) -> Sequence[int]:
+        row = await self._session.scalar(select(models.Bundle).where(models.Bundle.name == bundle))
+        if row is None:
+            raise NoSuchBundle(bundle)
+        member = models.BundleTool
+        query = select(member.tool_id).where(member.bundle_id == row.id)
+        return (await self._session.scalars(query)).all()
+
+
+def _tools() -> Select[models.Tool, models.ToolVersionRow, str, int | None]:
+    tool, version = models.Tool, models.ToolVersionRow
+    number = (
+        select(models.ToolVersionRow.number)
+        .where(models.ToolVersionRow.id == tool.published_version_id)
+        .correlate(tool)
+        .scalar_subquery()
+    )
+    return (
+        select(tool, version, models.Spec.name, number)
+        .join(version, version.id == tool.latest_version_id)
+        .join(models.Spec, models.Spec.id == tool.spec_id)
+    )
+
+
+async def document_source(session: AsyncSession, document_id: int) -> bytes | None:
+    """A stored document, byte for byte."""
+    query = select(models.Document.raw).where(models.Document.id == document_id)
+    return await session.scalar(query)
