@@ -94,8 +94,9 @@ async def metrics(request: Request) -> Response:
     collected: Metrics = request.app.state.metrics
     expected = settings.metrics_token
     if expected is not None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), expected.get_secret_value().encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.encode(), expected.get_secret_value().encode())
+        if scheme.lower() != "bearer" or not same:
             raise MetricsTokenRequired
     body, content_type = await run_in_threadpool(
         collected.render, request.headers.get("accept", "")
