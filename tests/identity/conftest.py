@@ -19,9 +19,10 @@ from msil_mcp.identity.authentication import cli_principal
 from msil_mcp.identity.keys import NewKey, issue_key
 from msil_mcp.identity.passwords import Passwords
 from msil_mcp.identity.roles import ensure_roles
-from msil_mcp.identity.snapshot import load_identity
+from msil_mcp.identity.snapshot import IdentitySnapshot, load_identity
 from msil_mcp.identity.users import create_user
 from msil_mcp.identity.wiring import build_identity
+from msil_mcp.principal import BUILTIN_ROLES
 from msil_mcp.sealing import Keyring, make_secret
 from msil_mcp.settings import Settings
 
@@ -38,7 +39,7 @@ TABLES = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def quick_passwords():
     return Passwords(memory_kib=64, passes=1)
 
@@ -98,7 +99,7 @@ class World:
     app: FastAPI
     client: httpx2.AsyncClient
     settings: Settings
-    database: Database
+    database: Database | None
     audited: list[dict] = field(default_factory=list)
 
     @property
@@ -106,6 +107,9 @@ class World:
         return self.app.state.identity
 
     async def refresh(self):
+        if self.database is None:
+            self.identity.authenticator.use(IdentitySnapshot(roles=BUILTIN_ROLES))
+            return
         async with self.database.reading() as session:
             self.identity.authenticator.use(await load_identity(session))
 
@@ -142,9 +146,7 @@ class World:
         return await self.client.post("/api/auth/login", json=body, headers=headers)
 
 
-@pytest.fixture
-def open_world(database, quick_passwords):
-    """Start a process over the database; several may run at once."""
+def opener(database, passwords):
     secret = make_secret()
 
     @asynccontextmanager
@@ -163,22 +165,32 @@ def open_world(database, quick_passwords):
             async def audit(**entry):
                 world.audited.append(entry)
 
+            keyring = Keyring.from_settings(settings)
+            identity = build_identity(settings, keyring, fetch=fetch, passwords=passwords)
             app.state.database = database
-            app.state.identity = build_identity(
-                settings,
-                Keyring.from_settings(settings),
-                fetch=fetch,
-                passwords=quick_passwords,
-            )
-            app.state.authenticator = app.state.identity.authenticator
+            app.state.identity = identity
+            app.state.authenticator = identity.authenticator
             app.state.announce = world.refresh
             app.state.admin_audit = audit
-            async with database.unit_of_work() as session:
-                await ensure_roles(session)
+            if database is not None:
+                async with database.unit_of_work() as session:
+                    await ensure_roles(session)
             await world.refresh()
             yield world
 
     return start
+
+
+@pytest.fixture
+def open_world(database, quick_passwords):
+    """Start a process over the database; several may run at once."""
+    return opener(database, quick_passwords)
+
+
+@pytest.fixture
+def open_door(quick_passwords):
+    """Start a process that only authenticates, with the builtin roles and no database."""
+    return opener(None, quick_passwords)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class Administration:
         self.principal = principal
         self.entries: list[_Entry] = []
 
-    def record(self, action: str, target: str, **details: Any) -> None:
+    def record(self, action: str, target: str, /, **details: Any) -> None:
         """Say what is being done, to what, with JSON details that hold no secret."""
         self.entries.append(_Entry(action, target, details))
 
