@@ -1,15 +1,29 @@
-"""The reference says what the code says."""
+"""The reference says what the code says, and pages lead to what is there."""
 
+import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from booking_api.settings import BookingSettings
 from msil_mcp.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 RENDER = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+COMMAND = re.compile(r"\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+
+
+def named_commands() -> Iterator[tuple[Path, str, str]]:
+    for path in (*PAGES, *SOURCES):
+        for group, command in COMMAND.findall(path.read_text(encoding="utf-8")):
+            yield path, group, command
 
 
 @pytest.mark.parametrize("page", RENDER["PAGES"])
@@ -22,3 +36,27 @@ def test_page_says_what_the_code_says(page: str) -> None:
 def test_every_setting_says_what_it_means(settings: type[Settings | BookingSettings]) -> None:
     silent = [name for name, field in settings.model_fields.items() if not field.description]
     assert silent == []
+
+
+def test_commands_that_pages_and_messages_name_exist() -> None:
+    from msil_mcp.cli import app
+
+    commands = get_command(app).commands
+    missing = []
+    for path, name, below in named_commands():
+        command = commands.get(name)
+        if command is None or (
+            isinstance(command, TyperGroup) and below and below not in command.commands
+        ):
+            missing.append(f"{path.relative_to(ROOT)}: msil-mcp {name} {below}")
+    assert missing == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    lost = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert lost == []

@@ -170,7 +170,9 @@ def test_environment_is_read_by_settings_alone() -> None:
             continue
         for node in ast.walk(tree):
             match node:
-                case ast.Attribute(value=ast.Name(id="os"), attr="environ" | "getenv" | "environb"):
+                case ast.Attribute(
+                    value=ast.Name(id="os"), attr="environ" | "environb" | "getenv", ctx=ast.Load()
+                ):
                     readers.append(f"{name}:{node.lineno}")
                 case ast.ImportFrom(module="os", names=names) if {"environ", "getenv"} & {
                     alias.name for alias in names
