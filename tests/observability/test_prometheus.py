@@ -57,8 +57,9 @@ async def test_every_documented_query_has_data(
         assert await prometheus.unanswered(ANSWERED, traffic=traffic) == []
 
         assert await prometheus.query(EMPTY_AS_WRITTEN) == []
-        assert await prometheus.value("msil:http_error_ratio:rate5m") == pytest.approx(0.2, abs=0.1)
-        assert await prometheus.value("msil:mcp_tool_success_ratio:rate5m") == pytest.approx(0.5)
+        # promtool checks exact values; here no ratio may be the 1 of a vector by itself.
+        assert 0 < await prometheus.value("msil:http_error_ratio:rate5m") < 0.5
+        assert 0.2 < await prometheus.value("msil:mcp_tool_success_ratio:rate5m") < 0.8
         spent = "msil:openai_cost_dollars_per_second:rate1h / sum(rate(openai_requests_total[1h]))"
         expected = (1200 * 0.15 + 80 * 0.60) / 1_000_000
         assert await prometheus.value(spent) == pytest.approx(expected, rel=0.5)
