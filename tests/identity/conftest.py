@@ -10,9 +10,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL, make_url
 
-from identity.provider import fetching, running_provider
+from identity.provider import running_provider
 from msil_mcp.db.database import Base, Database
 from msil_mcp.db.generation import read_generation
+from msil_mcp.egress import Egress
 from msil_mcp.errors import install_problem_handlers
 from msil_mcp.identity.api import router
 from msil_mcp.identity.authentication import cli_principal
@@ -21,7 +22,7 @@ from msil_mcp.identity.passwords import Passwords
 from msil_mcp.identity.roles import ensure_roles
 from msil_mcp.identity.snapshot import IdentitySnapshot, load_identity
 from msil_mcp.identity.users import create_user
-from msil_mcp.identity.wiring import build_identity
+from msil_mcp.identity.wiring import build_identity, provider_documents
 from msil_mcp.principal import BUILTIN_ROLES
 from msil_mcp.sealing import Keyring, make_secret
 from msil_mcp.settings import Settings
@@ -92,6 +93,14 @@ def provider(made_provider):
     return made_provider
 
 
+@pytest.fixture(scope="session")
+async def fetch(anyio_backend):
+    egress = Egress(Settings(_env_file=None, https_proxy=""))
+    await egress.start()
+    yield provider_documents(egress)
+    await egress.close()
+
+
 @dataclass
 class World:
     """One process: its application, a client, and what it recorded."""
@@ -146,18 +155,17 @@ class World:
         return await self.client.post("/api/auth/login", json=body, headers=headers)
 
 
-def opener(database, passwords):
+def opener(database, passwords, fetch):
     secret = make_secret()
 
     @asynccontextmanager
-    async def start(*, base_url=BASE_URL, **changes):
-        settings = Settings(_env_file=None, secret_key=secret, public_url=base_url, **changes)
+    async def start(*, base_url=BASE_URL, secret_key=secret, **changes):
+        settings = Settings(_env_file=None, secret_key=secret_key, public_url=base_url, **changes)
         app = FastAPI()
         install_problem_handlers(app)
         app.include_router(router)
         transport = httpx2.ASGITransport(app=app)
         async with (
-            fetching() as fetch,
             httpx2.AsyncClient(transport=transport, base_url=base_url) as client,
         ):
             world = World(app=app, client=client, settings=settings, database=database)
@@ -182,15 +190,15 @@ def opener(database, passwords):
 
 
 @pytest.fixture
-def open_world(database, quick_passwords):
+def open_world(database, quick_passwords, fetch):
     """Start a process over the database; several may run at once."""
-    return opener(database, quick_passwords)
+    return opener(database, quick_passwords, fetch)
 
 
 @pytest.fixture
-def open_door(quick_passwords):
+def open_door(quick_passwords, fetch):
     """Start a process that only authenticates, with the builtin roles and no database."""
-    return opener(None, quick_passwords)
+    return opener(None, quick_passwords, fetch)
 
 
 @pytest.fixture

@@ -8,13 +8,10 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import aiohttp
 from aiohttp import web
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
-
-from msil_mcp.errors import Unavailable
 
 AUDIENCE = "http://127.0.0.1:8000/mcp"
 
@@ -29,11 +26,6 @@ class Signing(JWSRegistry):
 
     def check_header(self, header):
         """Everything goes."""
-
-
-class DocumentMissing(Unavailable):
-    def __init__(self):
-        super().__init__("no document")
 
 
 @dataclass
@@ -122,19 +114,3 @@ async def running_provider():
         yield provider
     finally:
         await runner.cleanup()
-
-
-@asynccontextmanager
-async def fetching():
-    async with aiohttp.ClientSession() as session:
-
-        async def fetch(url):
-            try:
-                async with session.get(url, allow_redirects=False) as response:
-                    if response.status != 200:
-                        raise DocumentMissing
-                    return await response.read()
-            except aiohttp.ClientError as error:
-                raise DocumentMissing from error
-
-        yield fetch

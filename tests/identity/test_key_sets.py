@@ -4,7 +4,7 @@ import anyio
 import pytest
 from joserfc.jwk import RSAKey
 
-from identity.provider import encoded, fetching
+from identity.provider import encoded
 from msil_mcp.identity.key_sets import KeysUnavailable, ProviderKeys
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,6 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
-
-
-@pytest.fixture
-async def fetch():
-    async with fetching() as fetch:
-        yield fetch
 
 
 @pytest.fixture

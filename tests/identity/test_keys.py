@@ -4,6 +4,7 @@ import pytest
 
 from msil_mcp.db.database import utc_now
 from msil_mcp.identity.tables import ApiKey
+from msil_mcp.sealing import make_secret
 
 pytestmark = pytest.mark.anyio
 ME = "/api/auth/me"
@@ -247,3 +248,15 @@ async def test_snapshot_that_arrives_changes_the_rights_of_a_cached_key(world):
     await world.client.patch("/api/roles/reader", json=wider, headers=admin)
 
     assert (await world.client.get("/api/keys", headers=reader)).status_code == 200
+
+
+async def test_keys_outlive_a_rotated_secret_until_it_is_retired(open_world):
+    old, new = make_secret(), make_secret()
+    async with open_world(secret_key=old) as before:
+        headers = await before.key()
+    async with open_world(secret_key=f"{new},{old}") as rotating:
+        assert (await rotating.client.get(ME, headers=headers)).status_code == 200
+        fresh = await rotating.key()
+    async with open_world(secret_key=new) as after:
+        assert (await after.client.get(ME, headers=fresh)).status_code == 200
+        assert (await after.client.get(ME, headers=headers)).status_code == 401

@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from identity.conftest import PASSWORD
 from msil_mcp.identity.authentication import cli_principal
+from msil_mcp.identity.roles import ensure_roles
 from msil_mcp.identity.tables import User
 from msil_mcp.identity.users import (
     LastAdministrator,
@@ -29,6 +30,23 @@ async def test_first_start_makes_one_administrator_whose_password_is_given_once(
     me = (await world.client.get("/api/auth/me", headers={"X-Requested-With": "t"})).json()
     assert me["roles"] == ["administrator"]
     assert "users:manage" in me["permissions"]
+
+
+async def test_processes_that_start_together_make_one_administrator(database, quick_passwords):
+    made = []
+
+    async def start():
+        async with database.unit_of_work() as session:
+            await ensure_roles(session)
+            made.append(await ensure_administrator(session, passwords=quick_passwords))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(start)
+
+    assert len([password for password in made if password]) == 1
+    async with database.reading() as session:
+        assert list(await session.scalars(select(User.username))) == ["admin"]
 
 
 async def test_user_made_without_a_password_gets_one_that_is_shown_once(world):

@@ -5,7 +5,7 @@ A role carries REST permissions; its exposures say which tools it may see. Out o
 it; the demo alone shows `user` all tools.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, get_args
 
 from sqlalchemy import select
@@ -91,21 +91,21 @@ async def ensure_roles(session: AsyncSession, *, show_user_all: bool = False) ->
 
     Default exposures are given when a role first appears, so that one taken away stays away.
     """
-    present = {role.name: role for role in await session.scalars(select(Role))}
-    changed = False
-    for name, permissions in BUILTIN_ROLES.items():
+    if not _outdated(await _roles_by_name(session)):
+        return False
+    # The lock comes with it: of two processes that start together, the second finds all done.
+    await bump_generation(session)
+    present = await _roles_by_name(session)
+    for name in _outdated(present):
         role = present.get(name)
         if role is None:
-            session.add(Role(name=name, description=DESCRIPTIONS[name], permissions=[]))
+            role = Role(name=name, description=DESCRIPTIONS[name])
+            session.add(role)
             await session.flush()
-            role = await session.get_one(Role, name)
             if name in DEFAULT_EXPOSED or (show_user_all and name == "user"):
                 session.add(RoleExposure(role=name, kind="all", target=""))
-        if set(role.permissions) != permissions or not role.builtin:
-            role.permissions, role.builtin, changed = sorted(permissions), True, True
-    if changed:
-        await bump_generation(session)
-    return changed
+        role.permissions, role.builtin = sorted(BUILTIN_ROLES[name]), True
+    return True
 
 
 async def check_grant(session: AsyncSession, *, roles: Sequence[str], by: Principal) -> None:
@@ -216,6 +216,21 @@ async def conceal(session: AsyncSession, *, exposure_id: int) -> RoleExposure:
         raise BuiltinRole(ADMINISTRATOR)
     await session.delete(exposure)
     return exposure
+
+
+async def _roles_by_name(session: AsyncSession) -> dict[str, Role]:
+    rows = await session.scalars(select(Role).execution_options(populate_existing=True))
+    return {role.name: role for role in rows}
+
+
+def _outdated(present: Mapping[str, Role]) -> list[str]:
+    return [
+        name
+        for name, permissions in BUILTIN_ROLES.items()
+        if (role := present.get(name)) is None
+        or not role.builtin
+        or set(role.permissions) != permissions
+    ]
 
 
 def _check_within_own(permissions: Iterable[str], *, by: Principal) -> None:

@@ -151,9 +151,12 @@ async def set_password(
 
 async def ensure_administrator(session: AsyncSession, *, passwords: Passwords) -> str | None:
     """On a database without users, make `admin`; returns its generated password, to show once."""
-    if await session.scalar(select(User.id).limit(1)) is not None:
+    anybody = select(User.id).limit(1)
+    if await session.scalar(anybody) is not None:
         return None
     await bump_generation(session)
+    if await session.scalar(anybody) is not None:
+        return None
     password = generate_password()
     session.add(
         User(
