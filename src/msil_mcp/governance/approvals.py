@@ -1,0 +1,299 @@
+"""Approvals: a person agrees to exactly one call.
+
+An approval is bound to the caller, the version of the tool and the hash of its arguments. It is
+used once, in the transaction that inserts the call's intent. What is shown of it is masked.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import JSON, Index, String, Text, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from msil_mcp.audit.masking import mask_text
+from msil_mcp.db.database import Base, Database, UtcDateTime, utc_now
+from msil_mcp.errors import Conflict, Forbidden, NotFound
+from msil_mcp.governance.masks import ToolMasks
+from msil_mcp.openapi.canonical import arguments_hash
+from msil_mcp.principal import Principal
+from msil_mcp.settings import Settings
+from msil_mcp.tools.call import Confirmation, ToolCall
+
+Via = Literal["elicitation", "chat", "rest", "cli"]
+ApprovalState = Literal["pending", "approved", "declined", "consumed", "expired"]
+
+
+class Approval(Base):
+    """A request for a person's agreement, and what became of it."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        Index(None, "state", "created_at"),
+        Index(None, "principal_id", "tool_hash", "arguments_hash"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20), default="pending")
+    principal_id: Mapped[str] = mapped_column(String(500))
+    principal_name: Mapped[str] = mapped_column(String(500))
+    tool_name: Mapped[str] = mapped_column(String(64))
+    tool_version_id: Mapped[int]
+    tool_hash: Mapped[str] = mapped_column(String(64))
+    arguments_hash: Mapped[str] = mapped_column(String(64))
+    sentence: Mapped[str] = mapped_column(Text)
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    method: Mapped[str] = mapped_column(String(10))
+    url: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(String(10))
+    session_id: Mapped[str | None] = mapped_column(String(40))
+    run_id: Mapped[str | None] = mapped_column(String(40))
+    correlation_id: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(500))
+    decided_via: Mapped[str | None] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(Text)
+    execution_id: Mapped[str | None] = mapped_column(String(40))
+
+
+class UnknownApproval(NotFound):
+    """No such approval, or none the caller may see."""
+
+    slug = "unknown_approval"
+    title = "Unknown approval"
+
+    def __init__(self) -> None:
+        super().__init__("There is no approval with this id for you to decide.")
+
+
+class ApprovalUsed(Conflict):
+    """The approval is not open to be decided or used any more."""
+
+    slug = "approval_not_open"
+    title = "Approval not open"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"This approval is {state}. Make the call again without it to ask for a new one."
+        )
+        self.state = state
+
+
+class ApprovalMismatch(Conflict):
+    """The approval was given for something else."""
+
+    slug = "approval_mismatch"
+    title = "Approval does not fit"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This approval was given to another caller, for another version of the tool, or for "
+            "other arguments. Make the call again without it to ask for a new one."
+        )
+
+
+class ApprovalDeclined(Forbidden):
+    """A person said no."""
+
+    slug = "approval_declined"
+    title = "Declined"
+
+    def __init__(self, reason: str | None) -> None:
+        tail = f" Their reason: {reason}" if reason else ""
+        super().__init__(
+            f"A person declined this call, so nothing was done. Do not repeat it unless they "
+            f"ask you to.{tail}"
+        )
+
+
+class SelfApproval(Forbidden):
+    """A program may not approve what it asked for itself."""
+
+    slug = "self_approval"
+    title = "Cannot approve your own call"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A key or token cannot approve the call it made itself. A person who signs in, or "
+            "another principal with the permission approvals:decide, has to."
+        )
+
+
+class Approvals:
+    """Asks, decides, finds."""
+
+    def __init__(self, *, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._ttl = timedelta(seconds=settings.approval_ttl_seconds)
+        self._base_url = settings.base_url
+
+    async def usable(self, call: ToolCall) -> Approval | None:
+        """The open or answered approval for exactly this call, newest first.
+
+        With `call.approval_id`, that one: UnknownApproval or ApprovalMismatch if it does not fit.
+        """
+        digest = arguments_hash(call.arguments)
+        async with self._database.reading() as session:
+            if call.approval_id is not None:
+                approval = await session.get(Approval, call.approval_id)
+                if approval is None:
+                    raise UnknownApproval
+                self._check_binding(approval, call=call, digest=digest)
+                return approval
+            query = (
+                select(Approval)
+                .where(
+                    Approval.principal_id == call.principal.id,
+                    Approval.tool_hash == call.tool.hash,
+                    Approval.arguments_hash == digest,
+                    Approval.state.in_(("pending", "approved")),
+                    Approval.expires_at > utc_now(),
+                )
+                .order_by(Approval.created_at.desc())
+                .limit(1)
+            )
+            return await session.scalar(query)
+
+    @staticmethod
+    def _check_binding(approval: Approval, *, call: ToolCall, digest: str) -> None:
+        bound = (approval.principal_id, approval.tool_hash, approval.arguments_hash)
+        if bound != (call.principal.id, call.tool.hash, digest):
+            raise ApprovalMismatch
+
+    async def ask(self, call: ToolCall) -> Approval:
+        """Store a new request for this call."""
+        definition = call.tool.definition
+        masks = ToolMasks.of(definition)
+        request = call.tool.builder.build(call.arguments)
+        now = utc_now()
+        approval = Approval(
+            id=secrets.token_urlsafe(18),
+            state="pending",
+            principal_id=call.principal.id,
+            principal_name=call.principal.name,
+            tool_name=call.tool.name,
+            tool_version_id=call.tool.id,
+            tool_hash=call.tool.hash,
+            arguments_hash=arguments_hash(call.arguments),
+            sentence=f"{definition.title or call.tool.name}, for {call.principal.name}.",
+            arguments=masks.arguments.mask(call.arguments),
+            method=request.method,
+            url=mask_text(request.url),
+            origin=call.origin,
+            session_id=call.session_id,
+            run_id=call.run_id,
+            correlation_id=call.correlation_id,
+            created_at=now,
+            expires_at=now + self._ttl,
+        )
+        async with self._database.unit_of_work() as session:
+            session.add(approval)
+        return approval
+
+    def confirmation(self, approval: Approval) -> Confirmation:
+        """What the door shows a person."""
+        return Confirmation(
+            approval_id=approval.id,
+            tool=approval.tool_name,
+            sentence=approval.sentence,
+            arguments=approval.arguments,
+            method=approval.method,
+            url=approval.url,
+            expires_at=approval.expires_at,
+            page=f"{self._base_url}/admin/approvals/{approval.id}",
+        )
+
+    async def decide(
+        self,
+        approval_id: str,
+        *,
+        principal: Principal,
+        accepted: bool,
+        via: Via,
+        reason: str | None = None,
+    ) -> Approval:
+        """Record a person's answer.
+
+        Through elicitation and chat the caller answers for itself, since a person sits there.
+        By REST and CLI it takes approvals:decide, or a signed-in person's own call.
+        """
+        async with self._database.unit_of_work() as session:
+            approval = await session.get(Approval, approval_id, with_for_update=True)
+            if approval is None or not _may_decide(approval, principal=principal, via=via):
+                raise UnknownApproval
+            if approval.principal_id == principal.id and not _in_person(principal, via=via):
+                raise SelfApproval
+            if approval.state != "pending":
+                raise ApprovalUsed(approval.state)
+            if approval.expires_at <= utc_now():
+                raise ApprovalUsed("expired")
+            approval.state = "approved" if accepted else "declined"
+            approval.decided_at = utc_now()
+            approval.decided_by = principal.id
+            approval.decided_via = via
+            approval.reason = reason
+        return approval
+
+    async def inbox(
+        self, *, principal: Principal, state: str | None, before: datetime | None, limit: int
+    ) -> Sequence[Approval]:
+        """Newest first: all for who may decide, one's own for the rest; one more than `limit`."""
+        query = select(Approval).order_by(Approval.created_at.desc()).limit(limit + 1)
+        if not principal.may("approvals:read"):
+            query = query.where(Approval.principal_id == principal.id)
+        if state == "pending":
+            query = query.where(Approval.state == "pending", Approval.expires_at > utc_now())
+        elif state is not None:
+            query = query.where(Approval.state == state)
+        if before is not None:
+            query = query.where(Approval.created_at < before)
+        async with self._database.reading() as session:
+            return (await session.scalars(query)).all()
+
+    async def get(self, approval_id: str, *, principal: Principal) -> Approval:
+        """One approval the caller may see."""
+        async with self._database.reading() as session:
+            approval = await session.get(Approval, approval_id)
+        if approval is None:
+            raise UnknownApproval
+        if approval.principal_id != principal.id and not principal.may("approvals:read"):
+            raise UnknownApproval
+        return approval
+
+
+def _may_decide(approval: Approval, *, principal: Principal, via: Via) -> bool:
+    if approval.principal_id == principal.id:
+        return True
+    return via in {"rest", "cli"} and principal.may("approvals:decide")
+
+
+def _in_person(principal: Principal, *, via: Via) -> bool:
+    return via in {"elicitation", "chat"} or principal.kind == "user"
+
+
+async def consume(session: AsyncSession, approval_id: str, *, execution_id: str) -> None:
+    """Use an approval up, in the transaction of the intent; ApprovalUsed if it is not open."""
+    used = await session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id, Approval.state == "approved")
+        .where(Approval.expires_at > utc_now())
+        .values(state="consumed", execution_id=execution_id)
+        .returning(Approval.id)
+    )
+    if used.scalar_one_or_none() is None:
+        raise ApprovalUsed("used or expired")
+
+
+def shown(approval: Approval) -> Mapping[str, Any]:
+    """An approval for the audit: who asked for what, and who answered."""
+    return {
+        "tool": approval.tool_name,
+        "requested_by": approval.principal_id,
+        "state": approval.state,
+        "via": approval.decided_via,
+        "reason": approval.reason,
+    }

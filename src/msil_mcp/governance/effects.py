@@ -1,0 +1,136 @@
+"""Effects happen once: replay by key, agreement before a write, intent before the request."""
+
+from dataclasses import dataclass, replace
+
+from msil_mcp.db.database import utc_now
+from msil_mcp.errors import MsilError
+from msil_mcp.governance.approvals import (
+    Approval,
+    ApprovalDeclined,
+    Approvals,
+    ApprovalUsed,
+)
+from msil_mcp.governance.executions import (
+    Execution,
+    Executions,
+    KeyReused,
+    OutcomeUnknown,
+    StillRunning,
+    replayed_result,
+)
+from msil_mcp.openapi.canonical import arguments_hash
+from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
+
+
+def effective_key(call: ToolCall) -> str | None:
+    """The caller's key, or the approval: agreeing once never does a thing twice."""
+    if call.idempotency_key is not None:
+        return call.idempotency_key
+    return f"approval:{call.approval_id}" if call.approval_id and call.tool.is_write else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Marks the intent as sent, then sends; the execution's id is the key upstream sees."""
+
+    executions: Executions
+    inner: ToolInvoker
+
+    async def run(self, call: ToolCall, execution_id: str) -> ToolResult:
+        """Send a call whose intent is stored."""
+        try:
+            await self.executions.dispatched(execution_id)
+            result = await self.inner.invoke(replace(call, idempotency_key=execution_id))
+            return replace(result, execution_id=execution_id)
+        finally:
+            self.executions.release(execution_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Answers a repeated key from the stored result; never runs one twice at the same time.
+
+    After an unknown outcome the same key is sent again only where the upstream honours keys.
+    """
+
+    executions: Executions
+    dispatch: Dispatch
+    inner: ToolInvoker
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        """Pass on a call that has no key, or the first with its key."""
+        key = effective_key(call)
+        if key is None:
+            return await self.inner.invoke(call)
+        try:
+            found = await self.executions.find(principal_id=call.principal.id, key=key)
+            if found is None:
+                return await self.inner.invoke(call)
+            return await self._repeat(call, found)
+        except MsilError as error:
+            return refused(error, rule="idempotency")
+
+    async def _repeat(self, call: ToolCall, found: Execution) -> ToolResult:
+        same = (call.tool.name, arguments_hash(call.arguments))
+        if (found.tool_name, found.arguments_hash) != same:
+            raise KeyReused
+        if found.is_finished:
+            return replayed_result(found)
+        if found.is_alive(utc_now()):
+            raise StillRunning
+        if found.state != "intended" and not call.tool.definition.idempotent_upstream:
+            raise OutcomeUnknown
+        await self.executions.take_over(found)
+        return await self.dispatch.run(call, found.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Lets reads pass; a write needs an approval bound to exactly this call."""
+
+    approvals: Approvals
+    executions: Executions
+    dispatch: Dispatch
+    inner: ToolInvoker
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        """Pass on a read; dispatch an approved write; else ask."""
+        key = effective_key(call)
+        if not call.tool.is_write and key is None:
+            return await self.inner.invoke(call)
+        try:
+            approval_id = None
+            if call.tool.is_write:
+                approval = await self._approval(call)
+                if approval.state == "pending":
+                    return self._ask(approval)
+                approval_id = approval.id
+            execution_id = await self.executions.intend(call, key=key, approval_id=approval_id)
+        except MsilError as error:
+            return refused(error, rule="approve")
+        return await self.dispatch.run(call, execution_id)
+
+    async def _approval(self, call: ToolCall) -> Approval:
+        approval = await self.approvals.usable(call)
+        if approval is None:
+            return await self.approvals.ask(call)
+        if approval.state == "declined":
+            raise ApprovalDeclined(approval.reason)
+        if approval.state not in {"pending", "approved"}:
+            raise ApprovalUsed(approval.state)
+        if approval.expires_at <= utc_now():
+            raise ApprovalUsed("expired")
+        return approval
+
+    def _ask(self, approval: Approval) -> ToolResult:
+        confirmation = self.approvals.confirmation(approval)
+        return ToolResult(
+            outcome="needs_confirmation",
+            text=(
+                f"{approval.sentence} A person has to agree first, at {confirmation.page}. "
+                "Nothing has been done yet. After they agree, repeat the same call."
+            ),
+            rule="approve",
+            confirmation=confirmation,
+            status=202,
+        )

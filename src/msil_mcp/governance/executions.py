@@ -1,0 +1,328 @@
+"""One row a call: intent, key, approval, lease, timings, outcome and the result for replay.
+
+States: intended, dispatched, then succeeded, failed or unknown. An intent has an owner and a
+lease, renewed while the owner lives, so that a dead owner does not block a key for ever.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from sqlalchemy import Index, String, Text, UniqueConstraint, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from msil_mcp.db.database import Base, Database, UtcDateTime, utc_now
+from msil_mcp.errors import Conflict, Unprocessable
+from msil_mcp.governance.approvals import consume
+from msil_mcp.openapi.canonical import arguments_hash
+from msil_mcp.tools.call import ToolCall, ToolResult
+
+LEASE_SECONDS = 6.0
+RENEW_SECONDS = 2.0
+
+State = Literal["intended", "dispatched", "succeeded", "failed", "unknown"]
+log = structlog.get_logger()
+
+
+class ToolExecution(Base):
+    """The record of one call's effect; `result` is kept only where it may be replayed."""
+
+    __tablename__ = "tool_executions"
+    __table_args__ = (
+        UniqueConstraint("principal_id", "idempotency_key"),
+        Index(None, "tool_name", "created_at"),
+        Index(None, "session_id"),
+        Index(None, "state", "lease_until"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[State] = mapped_column(String(20))
+    principal_id: Mapped[str] = mapped_column(String(500))
+    tool_name: Mapped[str] = mapped_column(String(64))
+    tool_version_id: Mapped[int]
+    origin: Mapped[str] = mapped_column(String(10))
+    correlation_id: Mapped[str] = mapped_column(String(128))
+    arguments_hash: Mapped[str] = mapped_column(String(64))
+    arguments: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    approval_id: Mapped[str | None] = mapped_column(String(40))
+    owner: Mapped[str | None] = mapped_column(String(40))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(String(64))
+    result: Mapped[str | None] = mapped_column(Text)
+    upstream_status: Mapped[int | None]
+    duration_ms: Mapped[float | None]
+    session_id: Mapped[str | None] = mapped_column(String(40))
+    run_id: Mapped[str | None] = mapped_column(String(40))
+    message_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class KeyReused(Unprocessable):
+    """The same idempotency key came with another tool or other arguments."""
+
+    slug = "idempotency_key_reused"
+    title = "Idempotency key reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used for a call with another tool or other arguments. "
+            "Repeat the first call unchanged, or use a new key for a new call."
+        )
+
+
+class StillRunning(Conflict):
+    """The same keyed call is in flight."""
+
+    slug = "call_in_flight"
+    title = "Call in flight"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A call with this idempotency key is still running. Repeat it in a few seconds to "
+            "get its result; it will not be done twice."
+        )
+
+
+class OutcomeUnknown(Conflict):
+    """The effect may or may not have happened, and asking again could double it."""
+
+    slug = "outcome_unknown"
+    title = "Outcome unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An earlier attempt was sent and its outcome is not known. It is not sent again, "
+            "because it could happen twice. Check with a status tool whether it took effect."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A row as the rules need it."""
+
+    id: str
+    state: State
+    tool_name: str
+    arguments_hash: str
+    approval_id: str | None
+    owner: str | None
+    lease_until: datetime | None
+    attempts: int
+    result: str | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is a result to replay."""
+        return self.state in {"succeeded", "failed"}
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether an owner still works on it."""
+        return self.lease_until is not None and self.lease_until > now
+
+
+class StoredResult(msgspec.Struct, frozen=True):
+    """What a replay answers; a structured result is its text, so it is kept once."""
+
+    outcome: Literal["succeeded", "failed"]
+    text: str
+    structured: bool = False
+    error: str | None = None
+    upstream_status: int | None = None
+    truncated: bool = False
+    status: int = 200
+
+
+def new_execution_id() -> str:
+    """Ordered by time, unguessable at the end."""
+    return f"{time.time_ns() // 1000:014x}{os.urandom(8).hex()}"
+
+
+def stored_result(result: ToolResult) -> str:
+    """The replayable part of a result, as JSON."""
+    return msgspec.json.encode(
+        StoredResult(
+            outcome="succeeded" if result.outcome == "succeeded" else "failed",
+            text=result.text,
+            structured=result.structured is not None,
+            error=result.error,
+            upstream_status=result.upstream_status,
+            truncated=result.truncated,
+            status=result.status,
+        )
+    ).decode()
+
+
+def replayed_result(execution: Execution) -> ToolResult:
+    """The stored result, marked as a replay."""
+    stored = msgspec.json.decode(execution.result or "", type=StoredResult)
+    return ToolResult(
+        outcome=stored.outcome,
+        text=stored.text,
+        structured=msgspec.Raw(stored.text.encode()) if stored.structured else None,
+        error=stored.error,
+        rule="idempotency",
+        execution_id=execution.id,
+        upstream_status=stored.upstream_status,
+        replayed=True,
+        truncated=stored.truncated,
+        status=stored.status,
+    )
+
+
+class Executions:
+    """Intents and their leases; every method is one short transaction."""
+
+    def __init__(self, *, database: Database, owner: str) -> None:
+        self._database = database
+        self.owner = owner
+        self._held: set[str] = set()
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def start(self, *, alone: bool) -> None:
+        """Begin renewing leases; a process that serves alone ends the leases of dead ones."""
+        if alone:
+            async with self._database.unit_of_work() as session:
+                await session.execute(
+                    update(ToolExecution)
+                    .where(ToolExecution.state.in_(("intended", "dispatched")))
+                    .where(ToolExecution.owner != self.owner)
+                    .values(lease_until=None)
+                )
+        self._renewing = asyncio.create_task(self._renew(), name="execution-leases")
+
+    async def close(self) -> None:
+        """Stop renewing; what is unfinished expires by itself."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+
+    async def find(self, *, principal_id: str, key: str) -> Execution | None:
+        """The execution that this caller's key names."""
+        row = ToolExecution
+        query = select(
+            row.id,
+            row.state,
+            row.tool_name,
+            row.arguments_hash,
+            row.approval_id,
+            row.owner,
+            row.lease_until,
+            row.attempts,
+            row.result,
+        ).where(row.principal_id == principal_id, row.idempotency_key == key)
+        async with self._database.reading() as session:
+            found = (await session.execute(query)).one_or_none()
+        return Execution(*found) if found else None
+
+    async def intend(self, call: ToolCall, *, key: str | None, approval_id: str | None) -> str:
+        """Insert the intent and consume its approval in one transaction; returns its id.
+
+        Raises StillRunning when another call with the key got there first, and ApprovalUsed when
+        the approval is no longer to be had.
+        """
+        execution_id = new_execution_id()
+        values = intent_values(call, execution_id=execution_id, key=key) | {
+            "state": "intended",
+            "owner": self.owner,
+            "lease_until": utc_now() + timedelta(seconds=LEASE_SECONDS),
+            "approval_id": approval_id,
+            "attempts": 1,
+        }
+        try:
+            async with self._database.unit_of_work() as session:
+                if approval_id is not None:
+                    await consume(session, approval_id, execution_id=execution_id)
+                session.add(ToolExecution(**values))
+                await session.flush()
+        except IntegrityError as error:
+            raise StillRunning from error
+        self._held.add(execution_id)
+        return execution_id
+
+    async def take_over(self, execution: Execution) -> None:
+        """Become the owner of an abandoned execution; StillRunning if another was quicker."""
+        row = ToolExecution
+        async with self._database.unit_of_work() as session:
+            taken = await session.execute(
+                update(row)
+                .where(row.id == execution.id, row.attempts == execution.attempts)
+                .where(row.state.in_(("intended", "dispatched", "unknown")))
+                .values(
+                    owner=self.owner,
+                    lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS),
+                    attempts=row.attempts + 1,
+                )
+                .returning(row.id)
+            )
+            if taken.scalar_one_or_none() is None:
+                raise StillRunning
+        self._held.add(execution.id)
+
+    async def dispatched(self, execution_id: str) -> None:
+        """From here on the effect may have happened; StillRunning if another took it over."""
+        row = ToolExecution
+        async with self._database.unit_of_work() as session:
+            marked = await session.execute(
+                update(row)
+                .where(row.id == execution_id, row.owner == self.owner)
+                .where(row.state.in_(("intended", "dispatched", "unknown")))
+                .values(state="dispatched", dispatched_at=utc_now())
+                .returning(row.id)
+            )
+            if marked.scalar_one_or_none() is None:
+                raise StillRunning
+
+    def release(self, execution_id: str) -> None:
+        """The execution is finished; its lease needs no renewal."""
+        self._held.discard(execution_id)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            if not self._held:
+                continue
+            try:
+                async with self._database.unit_of_work() as session:
+                    await session.execute(
+                        update(ToolExecution)
+                        .where(ToolExecution.id.in_(tuple(self._held)))
+                        .where(ToolExecution.owner == self.owner)
+                        .values(lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS))
+                    )
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("lease_renewal_failed", error=type(error).__name__)
+
+
+def intent_values(call: ToolCall, *, execution_id: str, key: str | None) -> dict[str, Any]:
+    """The columns every row of a call begins with."""
+    keeps_arguments = call.origin == "chat"
+    return {
+        "id": execution_id,
+        "principal_id": call.principal.id,
+        "tool_name": call.tool.name,
+        "tool_version_id": call.tool.id,
+        "origin": call.origin,
+        "correlation_id": call.correlation_id,
+        "arguments_hash": arguments_hash(call.arguments),
+        "arguments": _encoded(call.arguments) if keeps_arguments else None,
+        "idempotency_key": key,
+        "session_id": call.session_id,
+        "run_id": call.run_id,
+        "message_id": call.message_id,
+        "created_at": utc_now(),
+    }
+
+
+def _encoded(arguments: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(arguments).decode()

@@ -1,0 +1,208 @@
+"""Rates by GCRA, per caller, per tool and for the whole service; then concurrency per tool.
+
+Redis shares the rates between replicas. Without it each process limits by itself; when a
+configured Redis is away, at half the rate, so that an outage does not multiply what passes.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from msil_mcp.errors import TooManyRequests
+from msil_mcp.settings import Settings
+from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
+
+STRICTER: Final = 0.5
+REDIS_SECONDS: Final = 0.25
+REDIS_RETRY_SECONDS: Final = 1.0
+MAX_BUCKETS: Final = 100_000
+
+# KEYS: buckets. ARGV: for each the interval and the tolerance, in microseconds of Redis' clock.
+# Answers the longest wait in microseconds; takes from all buckets or from none.
+GCRA_SCRIPT: Final = """
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local wait, tats = 0, {}
+for i, key in ipairs(KEYS) do
+  local interval, tolerance = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local tat = math.max(tonumber(redis.call('GET', key) or 0), now)
+  wait = math.max(wait, tat - now - tolerance)
+  tats[i] = tat + interval
+end
+if wait > 0 then return wait end
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, string.format('%.0f', tats[i]), 'PX',
+    math.ceil((tats[i] - now) / 1000) + 1)
+end
+return 0
+"""
+
+log = structlog.get_logger()
+
+
+class RateLimited(TooManyRequests):
+    """A rate was reached."""
+
+    def __init__(self, what: str, *, retry_after: float) -> None:
+        super().__init__(
+            f"Too many calls {what}. Wait {max(1, round(retry_after))} s and try again.",
+            retry_after=retry_after,
+        )
+
+
+class ToolBusy(TooManyRequests):
+    """Too many calls of one tool are running."""
+
+    slug = "tool_busy"
+    title = "Tool busy"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Too many calls of {name!r} are running at once. Wait a second and try again.",
+            retry_after=1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One rate to hold: `rate` calls a second, `burst` at once above it."""
+
+    key: str
+    what: str
+    rate: float
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds one call takes from the bucket."""
+        return 1 / self.rate
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds the bucket may run ahead."""
+        return (self.burst - 1) / self.rate
+
+
+class Limiter(Protocol):
+    """Takes one call from every bucket, or says how long to wait."""
+
+    async def take(self, buckets: Sequence[Bucket]) -> tuple[Bucket, float] | None:
+        """None when taken; else the bucket that is empty and the seconds to wait."""
+        ...
+
+
+class LocalLimiter:
+    """Rates of this process alone; `share` below 1 makes them stricter."""
+
+    def __init__(self, *, share: float = 1.0) -> None:
+        self._share = share
+        self._tats: dict[str, float] = {}
+
+    async def take(self, buckets: Sequence[Bucket]) -> tuple[Bucket, float] | None:
+        """Take from all or from none."""
+        now = time.monotonic()
+        tats = self._tats
+        for bucket in buckets:
+            wait = tats.get(bucket.key, now) - now - bucket.tolerance
+            if wait > 1e-9:
+                return bucket, wait
+        if len(tats) > MAX_BUCKETS:
+            self._tats = tats = {key: tat for key, tat in tats.items() if tat > now}
+        for bucket in buckets:
+            tat = tats.get(bucket.key, now)
+            tats[bucket.key] = max(tat, now) + bucket.interval / self._share
+        return None
+
+
+class RedisLimiter:
+    """Rates shared by every replica; falls back to stricter local ones while Redis is away."""
+
+    def __init__(self, url: str) -> None:
+        self.redis = Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+        self._script = self.redis.register_script(GCRA_SCRIPT)
+        self._fallback = LocalLimiter(share=STRICTER)
+        self._away_until = 0.0
+
+    async def take(self, buckets: Sequence[Bucket]) -> tuple[Bucket, float] | None:
+        """Take from all or from none, in one round trip."""
+        if time.monotonic() < self._away_until:
+            return await self._fallback.take(buckets)
+        arguments: list[float] = []
+        for bucket in buckets:
+            arguments += (bucket.interval * 1e6, bucket.tolerance * 1e6)
+        try:
+            wait = float(
+                await self._script(keys=[f"msil:rate:{b.key}" for b in buckets], args=arguments)
+            )
+        except (RedisError, OSError) as error:
+            self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
+            log.warning("shared_limits_unavailable", error=type(error).__name__)
+            return await self._fallback.take(buckets)
+        return (buckets[0], wait / 1e6) if wait > 0 else None
+
+    async def healthy(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(await self.redis.ping())
+        except (RedisError, OSError):
+            return False
+
+    def connections_active(self) -> int:
+        """Connections in use now."""
+        counts = self.redis.connection_pool.get_connection_count()
+        return sum(count for count, state in counts if "used" in state.values())
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self.redis.aclose()
+
+
+class Limit:
+    """Refuses calls above the rates, and above the concurrency of their tool."""
+
+    def __init__(self, *, settings: Settings, limiter: Limiter, inner: ToolInvoker) -> None:
+        self._limiter = limiter
+        self._inner = inner
+        self._per_principal = settings.rate_per_principal
+        self._per_tool = settings.rate_per_tool
+        self._global = settings.rate_global
+        self._burst = settings.rate_burst
+        self._concurrency = settings.concurrency_per_tool
+        self._running: dict[int, int] = {}
+
+    def _buckets(self, call: ToolCall) -> list[Bucket]:
+        buckets: list[Bucket] = []
+        if self._per_principal:
+            key = f"principal:{call.principal.id}"
+            buckets.append(Bucket(key, "from you", self._per_principal, self._burst))
+        if self._per_tool:
+            key = f"tool:{call.tool.tool_id}"
+            buckets.append(Bucket(key, "of this tool", self._per_tool, self._burst))
+        if self._global:
+            buckets.append(Bucket("global", "to this service", self._global, self._burst))
+        return buckets
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        """Pass on a call within the limits."""
+        buckets = self._buckets(call)
+        if buckets:
+            empty = await self._limiter.take(buckets)
+            if empty is not None:
+                bucket, wait = empty
+                return refused(RateLimited(bucket.what, retry_after=wait), rule="limit")
+        tool = call.tool.tool_id
+        running = self._running.get(tool, 0)
+        if running >= self._concurrency:
+            return refused(ToolBusy(call.tool.name), rule="limit")
+        self._running[tool] = running + 1
+        try:
+            return await self._inner.invoke(call)
+        finally:
+            self._running[tool] -= 1
