@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from msil_mcp.audit.records import FORMAT, AuditRecord
+from msil_mcp.audit.records import FORMAT, RECORD_COLUMNS, AuditRecord, AuditRecordRow
 from msil_mcp.sealing import Mac
 
 PURPOSE: Final = "audit-chain"
@@ -45,9 +45,21 @@ def stored_time(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def record_mac(mac: Mac, values: Sequence[Scalar], *, key_id: str, version: int = FORMAT) -> str:
-    """The hash of a record's columns from `writer_id` to `details`."""
-    return mac.digest(canonical(f"audit-record/{version}", values), key_id=key_id).hex()
+def is_intact(mac: Mac, row: AuditRecordRow) -> bool:
+    """Whether a record read through the ORM matches its hash; by a known key, too."""
+    values = [_canonical_value(getattr(row, name)) for name in RECORD_COLUMNS[1:-1]]
+    try:
+        found = mac.digest(canonical(f"audit-record/{row.format}", values), key_id=row.key_id)
+    except KeyError:
+        return False
+    return found.hex() == row.hash
+
+
+def _canonical_value(value: Any) -> Scalar:
+    if isinstance(value, datetime):
+        return stored_time(value)
+    stored: Scalar = int(value) if isinstance(value, bool) else value
+    return stored
 
 
 def head_mac(mac: Mac, values: Sequence[Scalar], *, key_id: str) -> str:

@@ -37,3 +37,13 @@ class RecordRejected(MsilError):
     def __init__(self, reason: str) -> None:
         super().__init__("The audit record of this call cannot be stored, so it was refused.")
         self.reason = reason
+
+
+class AlreadyVerifying(Conflict):
+    """One check of the whole trail is enough at a time."""
+
+    slug = "already_verifying"
+    title = "Already verifying"
+
+    def __init__(self) -> None:
+        super().__init__("The trail is being verified just now. Ask again when that is done.")

@@ -52,10 +52,8 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end; after any error the connection is clean or gone."""
-        if self._cursor is None:
-            self._connect()
+        self._begin()
         try:
-            self._cursor.execute("BEGIN IMMEDIATE" if self._sqlite else "BEGIN")
             yield
             self._cursor.execute("COMMIT")
         except BaseException:
@@ -115,6 +113,18 @@ class Store:
             self._cursor.execute(plan.sql, rows[0])
         else:
             self._cursor.executemany(plan.sql, rows)
+
+    def _begin(self) -> None:
+        begin = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
+        if self._cursor is not None:
+            try:
+                self._cursor.execute(begin)
+            except self.unavailable_errors:
+                self._discard()  # closed while it was idle; nothing is lost yet
+            else:
+                return
+        self._connect()
+        self._cursor.execute(begin)
 
     def _connect(self) -> None:
         proxied = self._engine.raw_connection()

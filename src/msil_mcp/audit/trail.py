@@ -1,0 +1,121 @@
+"""The facade that the rest of the product writes its trail through."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from msil_mcp.audit.anchors import Anchors
+from msil_mcp.audit.chain import PURPOSE, is_intact
+from msil_mcp.audit.errors import AlreadyVerifying
+from msil_mcp.audit.masking import mask_value
+from msil_mcp.audit.records import AuditAnchorRow, AuditRecord, AuditRecordRow
+from msil_mcp.audit.rows import RowInsert
+from msil_mcp.audit.verify import Verification, verify
+from msil_mcp.audit.writer import GroupCommitWriter, OnBatch
+from msil_mcp.db.database import Database
+from msil_mcp.principal import Principal
+from msil_mcp.sealing import Keyring
+from msil_mcp.settings import Settings
+
+VERIFY_PAUSE: Final = 0.01
+log = structlog.get_logger()
+
+
+class Audit:
+    """One process's trail: start it before the first call, close it after the last."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        self.database = database
+        self.settings = settings
+        self._mac = keyring.mac(PURPOSE)
+        self._anchors = Anchors(database, self._mac)
+        self._verifying = asyncio.Lock()
+        self.writer = GroupCommitWriter(database, self._mac, on_batch=on_batch)
+
+    async def start(self) -> None:
+        """Start the writer; its chain will vouch for the newest anchor there is."""
+        await self.writer.start()
+        try:
+            async with self.database.reading() as session:
+                newest = await session.scalar(select(func.max(AuditAnchorRow.sequence)))
+        except SQLAlchemyError as error:
+            log.warning("audit_anchor_unread", error=type(error).__name__)
+        else:
+            self.writer.note_anchor(newest or 0)
+
+    async def close(self) -> None:
+        """Write what is queued, close the chain, and anchor its head."""
+        await self.writer.close()
+        try:
+            await self._anchors.anchor()
+        except SQLAlchemyError as error:
+            log.warning("audit_anchor_failed", error=type(error).__name__)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether records become durable."""
+        return self.writer.healthy
+
+    def ensure_writable(self) -> None:
+        """Refuse an effect that could not be recorded; raises AuditUnavailable."""
+        self.writer.ensure_writable()
+
+    async def write(self, record: AuditRecord, also: Sequence[RowInsert] = ()) -> None:
+        """Returns when the record, and the rows with it, are durable; see GroupCommitWriter."""
+        await self.writer.write(record, also)
+
+    async def record_admin(
+        self,
+        *,
+        principal: Principal,
+        action: str,
+        target: str,
+        details: Mapping[str, Any],
+        correlation_id: str | None,
+    ) -> None:
+        """An administrative change that was made; its details are masked here."""
+        await self.write(
+            AuditRecord(
+                kind="admin",
+                action=action,
+                outcome="succeeded",
+                principal=principal,
+                target=target,
+                details=mask_value(details),
+                correlation_id=correlation_id,
+            )
+        )
+
+    async def anchor_heads(self) -> int | None:
+        """Tie the heads of all chains together; None when none has moved since the last time."""
+        sequence = await self._anchors.anchor()
+        if sequence is not None:
+            self.writer.note_anchor(sequence)
+        return sequence
+
+    async def verify(self, *, on_progress: Callable[[int], None] | None = None) -> Verification:
+        """Check the whole trail on a thread, one check at a time; AlreadyVerifying otherwise."""
+        if self._verifying.locked():
+            raise AlreadyVerifying
+        async with self._verifying:
+            found = await asyncio.to_thread(
+                verify, self.database, self._mac, on_progress=on_progress, pause=VERIFY_PAUSE
+            )
+        if not found.intact:
+            log.critical("audit_trail_altered", problems=found.problem_count)
+        return found
+
+    def holds(self, row: AuditRecordRow) -> bool:
+        """Whether one record still matches its own hash."""
+        return is_intact(self._mac, row)
