@@ -14,6 +14,7 @@ from identity.provider import (
     unsigned,
 )
 from msil_mcp.identity.key_sets import ProviderKeys
+from msil_mcp.identity.snapshot import IdentitySnapshot
 from msil_mcp.identity.tokens import TokenVerifier, UnsafeAlgorithm
 
 pytestmark = pytest.mark.anyio
@@ -251,6 +252,30 @@ async def test_verified_token_is_remembered_only_until_it_expires(guarded, provi
     refused = await guarded.client.get(ME, headers=bearer(token))
     assert refused.json()["code"] == "invalid_token"
     assert "expired" in refused.json()["detail"]
+
+
+async def test_token_verified_before_needs_no_second_look_after_a_new_snapshot(guarded, provider):
+    token = provider.token(roles=["auditor"])
+    assert (await guarded.client.get(ME, headers=bearer(token))).json()["roles"] == ["auditor"]
+    provider.down = True
+
+    await guarded.refresh()
+    assert (await guarded.client.get(ME, headers=bearer(token))).json()["roles"] == ["auditor"]
+
+    guarded.identity.authenticator.use(IdentitySnapshot(roles={"user": frozenset()}))
+    assert (await guarded.client.get(ME, headers=bearer(token))).status_code == 403
+
+
+async def test_memory_of_tokens_and_callers_is_bounded(guarded, provider, monkeypatch):
+    monkeypatch.setattr("msil_mcp.identity.tokens.CACHED_TOKENS", 3)
+    monkeypatch.setattr("msil_mcp.identity.authentication.CACHED_PRINCIPALS", 3)
+    tokens = [provider.token(sub=f"s{number}") for number in range(6)]
+
+    for token in (*tokens, *tokens):
+        assert (await guarded.client.get(ME, headers=bearer(token))).status_code == 200
+
+    authenticator = guarded.identity.authenticator
+    assert (len(authenticator._known), len(authenticator._tokens._held)) == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from msil_mcp.identity.keys import TOKEN_CHARACTERS, looks_like_key
 from msil_mcp.identity.roles import ADMINISTRATOR
 from msil_mcp.identity.sessions import SessionCookies
 from msil_mcp.identity.snapshot import IdentitySnapshot, KeyRecord
-from msil_mcp.identity.tokens import LEEWAY_SECONDS, MAX_TOKEN_BYTES, BadToken, TokenVerifier
+from msil_mcp.identity.tokens import LEEWAY_SECONDS, TokenVerifier
 from msil_mcp.principal import BUILTIN_ROLES, Principal
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
@@ -186,8 +186,6 @@ class RequestAuthenticator:
     async def _by_token(
         self, token: str, verifier: TokenVerifier, snapshot: IdentitySnapshot
     ) -> _Known:
-        if len(token) > MAX_TOKEN_BYTES:
-            raise BadToken(f"it is longer than {MAX_TOKEN_BYTES} bytes")
         verified = await verifier.verify(token)
         named = verified.roles or ((self._default_role,) if self._default_role else ())
         roles = snapshot.known(named)

@@ -35,12 +35,14 @@ class KeyUsage:
             return 0
         # In one order everywhere: two processes that write the same keys cannot deadlock.
         rows = [{"key": key, "at": datetime.fromtimestamp(seen[key], UTC)} for key in sorted(seen)]
+        written = False
         try:
             async with database.unit_of_work() as session:
                 await (await session.connection()).execute(_WRITE, rows)
-        except SQLAlchemyError:
-            self._seen = seen | self._seen
-            raise
+            written = True
+        finally:
+            if not written:
+                self._seen = seen | self._seen
         return len(rows)
 
     async def run(self, database: Database, *, every: float = FLUSH_SECONDS) -> None:

@@ -158,6 +158,8 @@ class TokenVerifier:
     async def verify(self, token: str) -> VerifiedToken:
         """What the token proves, or BadToken; KeysUnavailable when that cannot be told."""
         raw = token.encode()
+        if len(raw) > MAX_TOKEN_BYTES:
+            raise BadToken(f"it is longer than {MAX_TOKEN_BYTES} bytes")
         digest = hashlib.sha256(raw).digest()
         if (held := self._remembered(digest)) is not None:
             return held
@@ -240,8 +242,6 @@ class TokenVerifier:
 
 
 def _read_header(raw: bytes) -> _Header:
-    if len(raw) > MAX_TOKEN_BYTES:
-        raise BadToken(f"it is longer than {MAX_TOKEN_BYTES} bytes")
     if raw.count(b".") != 2:
         raise BadToken("it is not a signed JWT in compact form")
     try:
