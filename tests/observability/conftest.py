@@ -1,6 +1,4 @@
-import os
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Any
 
 import aiohttp
@@ -9,21 +7,6 @@ from structlog.testing import capture_logs
 
 from msil_mcp.settings import Settings
 from observability.serving import Watched, serving, watched_app
-
-
-@pytest.fixture
-def require_component() -> Callable[[str], str]:
-    """The path of a program, or a skip; with MSIL_REQUIRE_ALL=1 a missing one is a failure."""
-
-    def require(program: str) -> str:
-        found = shutil.which(program)
-        if found is not None:
-            return found
-        if os.environ.get("MSIL_REQUIRE_ALL") == "1":
-            pytest.fail(f"{program} is not installed, and MSIL_REQUIRE_ALL=1 asks for all parts")
-        pytest.skip(f"{program} is not installed")
-
-    return require
 
 
 @pytest.fixture(autouse=True)

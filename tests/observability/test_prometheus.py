@@ -20,10 +20,8 @@ pytestmark = pytest.mark.anyio
     [("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")],
     ids=["configuration is valid", "rules give the right values for known traffic"],
 )
-def test_promtool_accepts(
-    arguments: tuple[str, ...], require_component: Callable[[str], str]
-) -> None:
-    promtool = require_component("promtool")
+def test_promtool_accepts(arguments: tuple[str, ...], component: Callable[[str], str]) -> None:
+    promtool = component("promtool")
     done = subprocess.run(
         [promtool, *arguments], cwd=RULES.parent, capture_output=True, text=True, check=False
     )
@@ -31,9 +29,9 @@ def test_promtool_accepts(
 
 
 async def test_every_documented_query_has_data(
-    client: aiohttp.ClientSession, tmp_path: Path, require_component: Callable[[str], str]
+    client: aiohttp.ClientSession, tmp_path: Path, component: Callable[[str], str]
 ) -> None:
-    require_component("prometheus")
+    component("prometheus")
     token = "for-the-scraper-only"
     watched, app = watched_app(Settings(_env_file=None, metrics_token=token))
     metrics = watched.metrics
