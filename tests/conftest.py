@@ -1,8 +1,59 @@
 """Fixtures every test may use."""
 
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
 import pytest
+
+from booking_api.app import create_app as create_booking_app
+from booking_api.settings import BookingSettings
+from databases import Templates, settings_for
+from running import Product, product, serving
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def component() -> Callable[[str], str]:
+    """The path of a program, or a skip; with MSIL_REQUIRE_ALL=1 a missing one is a failure."""
+
+    def find(program: str) -> str:
+        found = shutil.which(program)
+        if found is not None:
+            return found
+        if os.environ.get("MSIL_REQUIRE_ALL") == "1":
+            pytest.fail(f"{program} is not installed, and MSIL_REQUIRE_ALL=1 asks for all parts")
+        pytest.skip(f"{program} is not installed")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    made = Templates(tmp_path_factory.mktemp("databases"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def booking_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The booking service, shared by every test of a worker."""
+    settings = BookingSettings(data_dir=tmp_path_factory.mktemp("booking"), _env_file=None)
+    with serving(create_booking_app(settings)) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_product(
+    request: pytest.FixtureRequest, templates: Templates, booking_url: str
+) -> Iterator[Product]:
+    """The product on each database, shared by the tests of a module."""
+    with (
+        templates.clone(request.param) as url,
+        product(settings_for(url), booking_url=booking_url) as running,
+    ):
+        yield running

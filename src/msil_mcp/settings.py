@@ -167,6 +167,12 @@ class Settings(BaseSettings):
     oidc_default_role: str = Field(
         "", description="Role of a token that names none. Empty: no role, hence no tools."
     )
+    mcp_url: str = Field(
+        "", description="MCP URL that `serve --stdio` bridges to. Empty: this host's and port's."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="API key that `serve --stdio` shows to the server."
+    )
     upstream_credentials: dict[str, dict[str, str]] = Field(
         {},
         description="JSON object: for each bundle the kind (bearer, basic or api_key), the "

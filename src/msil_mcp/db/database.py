@@ -151,6 +151,10 @@ class Database:
             return False
         return True
 
+    def connections_active(self) -> int:
+        """Connections checked out now."""
+        return int(getattr(self.engine.pool, "checkedout", int)())
+
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()

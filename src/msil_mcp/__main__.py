@@ -1,0 +1,5 @@
+"""`python -m msil_mcp`."""
+
+from msil_mcp.cli import main
+
+main()
