@@ -82,9 +82,9 @@ def settings_page() -> str:
 
 
 def import_rooms() -> None:
-    """Load every module, so that every error class is known; migrations run only in Alembic."""
+    """Load every module, so that every error class is known; those that act are left out."""
     for module in pkgutil.walk_packages(msil_mcp.__path__, "msil_mcp."):
-        if ".migrations" not in module.name:
+        if ".migrations" not in module.name and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 RENDER = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-COMMAND = re.compile(r"\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
+COMMAND = re.compile(r"(?<!application_name=\")\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 

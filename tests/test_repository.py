@@ -233,10 +233,10 @@ def test_modules_are_named_by_concept() -> None:
 
 
 def test_no_module_outgrows_a_room() -> None:
-    lengths = {
-        path.relative_to(ROOT): len(path.read_text().splitlines()) for path in source_modules()
-    }
-    assert {str(path): length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
+    # A migration is a record of one moment, as long as that moment's schema.
+    modules = [path for path in source_modules() if "migrations" not in path.parts]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
 def test_every_door_is_kept_from_the_upstream() -> None:
