@@ -237,6 +237,11 @@ class SnapshotStore:
         """Generation in memory; 0 before the first."""
         return self._snapshot.generation if self._snapshot else 0
 
+    @property
+    def published(self) -> int:
+        """How many tools are in force."""
+        return len(self._snapshot.tools) if self._snapshot else 0
+
     async def start(self) -> None:
         """Load the first snapshot and begin to follow changes."""
         await self.refresh()
