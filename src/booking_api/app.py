@@ -12,6 +12,7 @@ from booking_api.database import create_tables, open_database, ping
 from booking_api.identifiers import draw_suffix as draw_random_suffix
 from booking_api.middleware import Edge
 from booking_api.problems import PROBLEM_JSON, install_problem_handlers
+from booking_api.prompts import PROMPTS
 from booking_api.resources import Held, Resources
 from booking_api.schedule import Clock, india_now
 from booking_api.seed import plant
@@ -80,6 +81,7 @@ class BookingApplication(FastAPI):
         if self.openapi_schema is not None:
             return self.openapi_schema
         document = super().openapi()
+        document["x-msil-prompts"] = PROMPTS
         for path in document["paths"].values():
             for operation in path.values():
                 _tidy_operation(operation)

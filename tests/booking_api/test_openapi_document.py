@@ -248,3 +248,9 @@ async def test_the_running_service_publishes_the_same_document(service, client):
     answer = await client.get("/openapi.json")
     published = answer.body | {"servers": [{"url": URL}]}
     assert published == openapi_document(server_url=URL)
+
+
+def test_conversation_starters_use_exactly_what_they_declare(document):
+    for prompt in document["x-msil-prompts"]:
+        used = set(re.findall(r"\{(\w+)\}", prompt["template"]))
+        assert used == {argument["name"] for argument in prompt["arguments"]}, prompt["name"]
