@@ -9,7 +9,7 @@ import pytest
 from booking_api.app import create_app as create_booking_app
 from booking_api.settings import BookingSettings
 from databases import Templates, settings_for
-from running import Product, product, serving
+from running import Booking, Product, product, serving
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +40,16 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
 
 
 @pytest.fixture(scope="session")
-def booking_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def booking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booking]:
     """The booking service, shared by every test of a worker."""
     settings = BookingSettings(data_dir=tmp_path_factory.mktemp("booking"), _env_file=None)
     with serving(create_booking_app(settings)) as (url, _):
-        yield url
+        yield Booking(url, settings.data_dir / "booking.db")
+
+
+@pytest.fixture(scope="session")
+def booking_url(booking: Booking) -> str:
+    return booking.url
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -74,6 +76,20 @@ def serving(app: Any, *, port: int = 0) -> Iterator[tuple[str, Server]]:
         thread.join(20)
         listener.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+@dataclass
+class Booking:
+    """The running booking service and its database file."""
+
+    url: str
+    file: Path
+
+    def rows(self, booking_id: str) -> list[tuple[Any, ...]]:
+        """Straight from its database, past the service."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            query = "SELECT * FROM bookings WHERE booking_id = ?"
+            return connection.execute(query, (booking_id,)).fetchall()
 
 
 @dataclass
