@@ -29,9 +29,9 @@ _STATES: Final = frozenset(re.findall("..", _REGISTRATION_CODES))
 # Everything after the first digit, so that the engine can skip to digits without trying.
 _FROM_A_DIGIT: Final = re.compile(
     r"""\d(?:
-      (?:(?<=[A-Za-z]{2}\d)|(?<=[A-Za-z]{2}[ -]\d))
+      (?<![A-Za-z0-9]\d)(?P<bharat>\d[ -]?[Bb][Hh][ -]?\d{4}[ -]?[A-Za-z]{1,2}(?![A-Za-z0-9]))
+    | (?:(?<=[A-Za-z]{2}\d)|(?<=[A-Za-z]{2}[ -]\d))
         (?P<plate>\d?[ -]?[A-Za-z][ -]?[A-Za-z]{0,2}[ -]?\d{1,4}(?![A-Za-z0-9]))
-    | (?<![A-Za-z0-9]\d)(?P<bharat>\d[ -]?[Bb][Hh][ -]?\d{4}[ -]?[A-Za-z]{1,2}(?![A-Za-z0-9]))
     | (?<=[A-Za-z]{5}\d)(?P<pan>\d{3}[A-Za-z](?![A-Za-z0-9]))
     | (?<![A-Za-z0-9]\d)(?<!\d\.\d)(?P<number>(?:[ -]?\d){9,})
     )""",
@@ -41,10 +41,10 @@ _CARD: Final = re.compile(
     r"(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,7}|3[47]\d\d([ -]?)\d{6}\2\d{5}|\d{13,19})(?![A-Za-z\d])"
 )
 _CARD_ISSUERS: Final = ("2", "30", "34", "35", "36", "37", "38", "39", "4", "5", "6", "81", "82")
-_AADHAAR: Final = re.compile(r"[2-9]\d{3}([ -]?)\d{4}\1\d{4}(?![A-Za-z\d])(?![ -]\d{4}(?!\d))")
+_AADHAAR: Final = re.compile(r"[2-9२-९]\d{3}([ -]?)\d{4}\1\d{4}(?![A-Za-z\d])(?![ -]\d{4}(?!\d))")
 _MOBILE: Final = re.compile(
-    r"""(?:(?:00)?91[ -]?|0[ -]?)?
-    ([6-9](?:\d{9}|\d{4}[ -]\d{5}|\d[ -]\d{4}[ -]\d{4}|\d\d[ -]\d{3}[ -]\d{4}|\d\d[ -]\d{7}
+    r"""(?:(?:00)?91[ -]?|0[ -]?)?  # then ten digits, ASCII or Devanagari, in usual groups
+    ([6-9६-९](?:\d{9}|\d{4}[ -]\d{5}|\d[ -]\d{4}[ -]\d{4}|\d\d[ -]\d{3}[ -]\d{4}|\d\d[ -]\d{7}
       |\d{3}[ -]\d{3}[ -]\d{3}|\d{3}[ -]\d{6}|\d\d[ -]\d{4}[ -]\d{3}|\d{4}[ -]\d\d[ -]\d{3}))
     (?![A-Za-z\d]|\.\d)""",
     re.VERBOSE,
@@ -104,7 +104,8 @@ def _mask_secrets(text: str) -> str:
     lower = text.lower()
     for word in _SECRET_WORDS:
         if word in lower:
-            return _SECRET.sub(_hide_secret, text)
+            masked = _SECRET.sub(_hide_secret, text)
+            return text if masked == text else masked
     return text
 
 
