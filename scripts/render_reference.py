@@ -99,19 +99,19 @@ def errors_page() -> str:
     """Every error by slug."""
     import_rooms()
     errors = {
-        error.slug: error
+        (error.slug, error.status, error.code): error
         for error in (MsilError, *errors_below(MsilError))
         if "slug" in vars(error) and error.__module__.startswith("msil_mcp.")
     }
     rows = [
         (
             f"`{slug}`",
-            str(error.status),
-            str(error.code),
+            str(status),
+            str(code),
             error.title,
             (error.__doc__ or "").strip().splitlines()[0],
         )
-        for slug, error in sorted(errors.items())
+        for (slug, status, code), error in sorted(errors.items())
     ]
     return (
         f"# Errors\n\n{GENERATED}\n"
