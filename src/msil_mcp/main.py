@@ -5,7 +5,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,6 @@ import msgspec
 import structlog
 from fastapi import FastAPI
 from sqlalchemy import MetaData
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from msil_mcp import __version__
 from msil_mcp.audit.api import router as audit_router
@@ -25,7 +24,7 @@ from msil_mcp.db.migrate import HEAD, check_schema, schema_revision, upgrade
 from msil_mcp.egress import Egress
 from msil_mcp.errors import install_problem_handlers
 from msil_mcp.governance.api import router as approvals_router
-from msil_mcp.governance.approvals import Approvals
+from msil_mcp.governance.approvals import Approvals, shown
 from msil_mcp.governance.chain import Parts, compose
 from msil_mcp.governance.executions import Executions
 from msil_mcp.governance.limits import Limiter, LocalLimiter, RedisLimiter
@@ -33,6 +32,12 @@ from msil_mcp.governance.record import Record
 from msil_mcp.identity.api import router as identity_router
 from msil_mcp.identity.roles import ensure_roles
 from msil_mcp.identity.wiring import Identity, build_identity, provider_documents
+from msil_mcp.jobs import Job as Job
+from msil_mcp.mcp.app import McpApp, McpEndpoint, McpMiddleware
+from msil_mcp.mcp.build import running_mcp
+from msil_mcp.mcp.governed import GovernedProvider
+from msil_mcp.mcp.providers import Provider
+from msil_mcp.mcp.revocations import StoredRevocations
 from msil_mcp.observability.health import router as health_router
 from msil_mcp.observability.logging import configure_logging
 from msil_mcp.observability.metrics import Metrics
@@ -40,6 +45,7 @@ from msil_mcp.observability.monitoring import MonitoringMiddleware
 from msil_mcp.observability.readiness import CheckResult, Readiness
 from msil_mcp.observability.system import SystemMonitor
 from msil_mcp.observability.tracing import NO_TRACER, Tracer, build_tracer
+from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings, environment
 from msil_mcp.tools.api import router as tools_router
@@ -231,52 +237,74 @@ def make_readiness(services: Services) -> Readiness:
     return readiness
 
 
+@asynccontextmanager
+async def mcp_running(
+    services: Services, *, providers: Sequence[Provider] = ()
+) -> AsyncIterator[McpApp]:
+    """The MCP endpoint over the governed invoker."""
+
+    async def decide(
+        approval_id: str, *, principal: Principal, accepted: bool, reason: str
+    ) -> None:
+        approval = await services.approvals.decide(
+            approval_id,
+            principal=principal,
+            accepted=accepted,
+            via="elicitation",
+            reason=reason or None,
+        )
+        await services.audit.record_admin(
+            principal=principal,
+            action=f"approval.{approval.state}",
+            target=approval.id,
+            details=shown(approval),
+            correlation_id=approval.correlation_id,
+        )
+
+    governed = GovernedProvider(
+        snapshots=services.snapshots,
+        invoker=services.invoker,
+        decide=decide,
+        database=services.database,
+    )
+    revocations = StoredRevocations(database=services.database, bus=services.bus)
+    await revocations.start()
+    try:
+        async with running_mcp(
+            providers=[*providers, governed],
+            authenticator=services.identity.authenticator,
+            bus=services.bus,
+            keyring=services.keyring,
+            settings=services.settings,
+            revocations=revocations,
+        ) as running_endpoint:
+            services.snapshots.on_change(lambda _: running_endpoint.changes.announce())
+            yield running_endpoint.app
+    finally:
+        await revocations.close()
+
+
 def make_metrics(settings: Settings) -> Metrics:
     """The process's metrics, with the load of the disk its data is on."""
     return Metrics(system=SystemMonitor(disk=settings.data_dir))
 
 
-class Doorway:
-    """Where the MCP endpoint is put once it runs; before, its addresses are not there."""
-
-    def __init__(self) -> None:
-        self.endpoint: ASGIApp | None = None
-
-
-class McpDoor:
-    """Lets MCP requests in before REST's router is asked: they need nothing of it."""
-
-    def __init__(self, app: ASGIApp, *, doorway: Doorway) -> None:
-        self._app = app
-        self._doorway = doorway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        endpoint = self._doorway.endpoint
-        if endpoint is not None and scope["type"] == "http" and is_mcp_path(scope["path"]):
-            await endpoint(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def is_mcp_path(path: str) -> bool:
-    """Whether the path belongs to the MCP endpoint or to its OAuth metadata."""
-    return path == "/mcp" or path.startswith(("/mcp/", "/.well-known/oauth-protected-resource"))
-
-
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The web application."""
+def create_app(settings: Settings | None = None, *, providers: Sequence[Provider] = ()) -> FastAPI:
+    """The web application; `providers` are catalogues beside the governed one."""
     settings = settings or Settings()
     metrics, tracer = make_metrics(settings), build_tracer(settings)
-    doorway = Doorway()
+    endpoint = McpEndpoint()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log_stream = configure_logging(settings)
         async with running(settings, serving=True, metrics=metrics, tracer=tracer) as services:
             attach(app, services)
-            yield
-            app.state.readiness.draining = True
+            async with mcp_running(services, providers=providers) as running_endpoint:
+                endpoint.use(running_endpoint)
+                yield
+                app.state.readiness.draining = True
+                endpoint.use(None)
         tracer.close()
         log_stream.close()
 
@@ -290,7 +318,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (health_router, identity_router, tools_router, approvals_router, audit_router):
         app.include_router(router)
     # The last one added is the outermost: MCP requests skip what only REST needs.
-    app.add_middleware(McpDoor, doorway=doorway)
+    app.add_middleware(McpMiddleware, endpoint=endpoint)
     app.add_middleware(MonitoringMiddleware, metrics=metrics, tracer=tracer)
     return app
 

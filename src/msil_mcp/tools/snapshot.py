@@ -16,7 +16,7 @@ from functools import cached_property
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from msil_mcp.bus import Bus
+from msil_mcp.bus import Bus, BusInterrupted, BusUnavailable, SubscriberTooSlow
 from msil_mcp.db.database import Database
 from msil_mcp.db.generation import read_generation
 from msil_mcp.errors import NotFound, Unavailable
@@ -279,9 +279,16 @@ class SnapshotStore:
             listener(snapshot)
 
     async def _listen(self) -> None:
-        async with self._bus.subscribe(TOPIC) as events:
-            async for _ in events:
+        while True:
+            try:
+                async with self._bus.subscribe(TOPIC) as events:
+                    async for _ in events:
+                        self._wake.set()
+            except (BusInterrupted, BusUnavailable, SubscriberTooSlow) as error:
+                # The poll goes on meanwhile, so a change is late by half a second at most.
+                log.warning("snapshot_news_interrupted", error=type(error).__name__)
                 self._wake.set()
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _poll(self) -> None:
         while True:

@@ -191,6 +191,53 @@ def upgrade() -> None:
         op.f("ix_ended_sessions_expires_at"), "ended_sessions", ["expires_at"], unique=False
     )
     op.create_table(
+        "jobs",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+        ),
+        sa.Column("kind", sa.String(length=100), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=True),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("run_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("max_attempts", sa.Integer(), nullable=False),
+        sa.Column("interval_seconds", sa.Float(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=100), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'running', 'done', 'dead')", name=op.f("ck_jobs_state")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+    )
+    op.create_index(op.f("ix_jobs_state_run_at"), "jobs", ["state", "run_at"], unique=False)
+    op.create_index(
+        "uq_jobs_unfinished_key",
+        "jobs",
+        ["key"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('pending', 'running')"),
+        sqlite_where=sa.text("state IN ('pending', 'running')"),
+    )
+    op.create_table(
+        "mcp_revoked_sessions",
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_mcp_revoked_sessions")),
+    )
+    op.create_index(
+        op.f("ix_mcp_revoked_sessions_expires_at"),
+        "mcp_revoked_sessions",
+        ["expires_at"],
+        unique=False,
+    )
+    op.create_table(
         "roles",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("description", sa.String(length=500), nullable=False),
@@ -418,6 +465,16 @@ def downgrade() -> None:
     op.drop_table("specs")
     op.drop_table("snapshot_generation")
     op.drop_table("roles")
+    op.drop_index(op.f("ix_mcp_revoked_sessions_expires_at"), table_name="mcp_revoked_sessions")
+    op.drop_table("mcp_revoked_sessions")
+    op.drop_index(
+        "uq_jobs_unfinished_key",
+        table_name="jobs",
+        postgresql_where=sa.text("state IN ('pending', 'running')"),
+        sqlite_where=sa.text("state IN ('pending', 'running')"),
+    )
+    op.drop_index(op.f("ix_jobs_state_run_at"), table_name="jobs")
+    op.drop_table("jobs")
     op.drop_index(op.f("ix_ended_sessions_expires_at"), table_name="ended_sessions")
     op.drop_table("ended_sessions")
     op.drop_index(op.f("ix_bus_events_topic_id"), table_name="bus_events")
