@@ -191,14 +191,17 @@ class GroupCommitWriter:
             self._rewind()
             self._failed_at = time.monotonic()
             log.warning("audit_write_failed", size=len(batch), error=repr(error))
+            self._rest()
             self._tell(_fail, batch, AuditUnavailable)
         else:
             self._failed_at = float("-inf")
+            self._rest()
             self._tell(_settle, batch, rejected)
             if self._on_batch is not None:
                 self._on_batch(len(batch), time.monotonic() - started)
-        finally:
-            self._in_flight, self._busy_since = (), None
+
+    def _rest(self) -> None:
+        self._in_flight, self._busy_since = (), None
 
     def _commit(self, store: Store, batch: Sequence[_Waiting]) -> None:
         try:
