@@ -34,7 +34,7 @@ help:
 
 .PHONY: run
 run: $(RUNTIME)
-	@exec $(BIN)/msil-mcp demo $(ARGS)
+	@$(BIN)/msil-mcp demo $(ARGS) || test $$? -eq 130
 
 # Coverage is judged over the whole suite, so a part of it (ARGS) runs without.
 .PHONY: test
