@@ -24,8 +24,10 @@ from msil_mcp.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RunningMcp:
-    """`app` serves requests. Call `changes.announce` whenever a provider may show something else,
-    and `changes.close` to end the standing streams before the server stops.
+    """The endpoint at work.
+
+    `app` serves requests. Call `changes.announce` whenever a provider may show something else, and
+    `changes.close` to end the standing streams before the server stops.
     """
 
     app: McpApp

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from msil_mcp.errors import MsilError
-from msil_mcp.mcp.admission import Accepted
+from msil_mcp.mcp.admission import Accepted, NotAcceptable
 from msil_mcp.mcp.exchange import Caller
 from msil_mcp.mcp.faults import InvalidParams
 from msil_mcp.mcp.http import Header, Receive, Scope, Send, header_lines, send_json
@@ -34,6 +34,11 @@ class Incoming:
     caller: Caller
     correlation_id: str
     accepted: Accepted
+
+    def check_acceptable(self) -> None:
+        """Raise NotAcceptable when no kind of answer would be understood."""
+        if not self.accepted.json and not self.accepted.events:
+            raise NotAcceptable("application/json or text/event-stream")
 
     async def disconnected(self) -> None:
         """Return when the client has closed the connection; the body must have been read."""

@@ -226,6 +226,7 @@ class LegacyEra:
                 await self._relay.tell(Cancelled(session.id, request_id))
 
     async def _answer(self, incoming: Incoming, request: Request, session: Session) -> None:
+        incoming.check_acceptable()
         stream = None
         if incoming.accepted.events:
             stream = ReplayableStream(
@@ -234,16 +235,9 @@ class LegacyEra:
                 session_id=session.id,
                 primed=has_priming_events(session.version),
             )
-        elif not incoming.accepted.json:
-            raise NotAcceptable("application/json or text/event-stream")
         try:
             exchange = self._exchange(incoming, request, session, stream=stream)
-            watch = DisconnectWatch(incoming.receive, exchange)
-            async with watch:
-                with self._relay.running(session.id, request.id, watch):
-                    body = await self._result(request, exchange, session, incoming)
-            if watch.was_cancelled:
-                raise RequestCancelled
+            body = await self._watched_result(request, exchange, session, incoming)
         except MsilError as error:
             await incoming.send_error(
                 request.id, error, status=_status(error), code=_code(error), stream=stream
@@ -255,6 +249,15 @@ class LegacyEra:
             await incoming.send_error(request.id, broken, status=broken.status, stream=stream)
             return
         await incoming.send_result(body, stream=stream)
+
+    async def _watched_result(
+        self, request: Request, exchange: Exchange, session: Session, incoming: Incoming
+    ) -> bytes:
+        watch = DisconnectWatch(incoming.receive, exchange)
+        async with watch:
+            with self._relay.running(session.id, request.id, watch):
+                return await self._result(request, exchange, session, incoming)
+        raise RequestCancelled
 
     async def _result(
         self, request: Request, exchange: Exchange, session: Session, incoming: Incoming

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from msil_mcp.errors import MsilError
 from msil_mcp.mcp import service
-from msil_mcp.mcp.admission import NotAcceptable
 from msil_mcp.mcp.disconnect import DisconnectWatch
 from msil_mcp.mcp.exchange import LOG_LEVELS, Exchange
 from msil_mcp.mcp.faults import (
@@ -91,8 +90,7 @@ class ModernEra:
             if request.method == LISTEN:
                 await self._listens.serve(incoming, request)
                 return
-            if stream is None and not incoming.accepted.json:
-                raise NotAcceptable("application/json or text/event-stream")
+            incoming.check_acceptable()
             if request.method == DISCOVER:
                 self._methods.check_address(incoming.caller)
                 await incoming.send_result(
