@@ -4,7 +4,8 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -173,3 +174,75 @@ async def test_start_fails_clearly_without_a_database(bus_database: URL) -> None
     with pytest.raises(BusUnavailable):
         await bus.start()
     await database.close()
+
+
+class Gate:
+    """Passes bytes between the bus and its database until it is shut: then all is silence."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65_536):
+                await self.open.wait()
+                sink.write(data)
+        sink.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.open.wait()
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", 5432)
+        self._writers += [writer, inner_writer]
+        self._tasks.add(asyncio.create_task(self._pump(reader, inner_writer)))
+        self._tasks.add(asyncio.create_task(self._pump(inner_reader, writer)))
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator["Gate"]:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self.open.set()
+            server.close()
+            for writer in self._writers:
+                writer.close()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def test_silent_database_is_noticed_and_its_return_too(
+    postgres: Maker, bus_database: URL
+) -> None:
+    topic = f"silent.{uuid4().hex}"
+    other = await postgres()
+    async with Gate().listening() as gate:
+        database = Database(bus_database.set(port=gate.port), pool_size=1)
+        bus = PostgresBus(database, answer_seconds=0.3)
+        await bus.start()
+        async with bus.subscribe(topic) as events:
+            gate.open.clear()
+            with pytest.raises(BusUnavailable):
+                async with asyncio.timeout(10):
+                    await bus.publish(topic, b"lost")
+            async with asyncio.timeout(10):
+                await until(lambda: not bus.connected)
+            stale = time.monotonic() - bus.last_heard
+            await other.publish(topic, b"meanwhile")
+            gate.open.set()
+            async with asyncio.timeout(10):
+                assert (await anext(events)).payload == b"meanwhile"
+            await bus.close()
+        assert stale > 0.3
+        assert time.monotonic() - bus.last_heard < 2
+        await database.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while True:
+        if holds():
+            return
+        await asyncio.sleep(0.02)

@@ -6,11 +6,13 @@ disconnected asks for the same when it is back.
 """
 
 import asyncio
+import os
 import random
+import socket
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
@@ -40,10 +42,11 @@ BATCH: Final = 512
 BATCH_BYTES: Final = 4 << 20
 PAGE: Final = 256
 HEARTBEAT_SECONDS: Final = 1.0
-ANSWER_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 3
 RECONNECT_SECONDS: Final = (0.05, 2.0)
 CLEANUP_SECONDS: Final = 60.0
 START_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 0.5
 
 _INSERT: Final = """
     INSERT INTO bus_events (topic, payload, at)
@@ -70,9 +73,16 @@ class _Sending:
 class PostgresBus:
     """Two connections of its own (one listens, one publishes); replay uses the pool."""
 
-    def __init__(self, database: Database, *, start_seconds: float = START_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        start_seconds: float = START_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._database = database
         self._start_seconds = start_seconds
+        self._answer_seconds = answer_seconds
         url = database.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
         self._fanout = Fanout()
@@ -108,12 +118,14 @@ class PostgresBus:
         self._open = False
         if self._connected.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(self._answer_seconds):
                     await self._idle.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        while self._tasks:
+            # A second cancellation ends psycopg's wait for a server that does not answer.
+            for task in self._tasks:
+                task.cancel()
+            _, pending = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            self._tasks = list(pending)
         self._connected.clear()
         _fail(self._sending)
         self._sending.clear()
@@ -198,8 +210,7 @@ class PostgresBus:
         delay = RECONNECT_SECONDS[0]
         while True:
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    self._listening = await self._connect()
+                self._listening = await self._connect()
                 try:
                     await self._listen(self._listening)
                 finally:
@@ -214,7 +225,7 @@ class PostgresBus:
             delay = min(delay * 2, RECONNECT_SECONDS[1])
 
     async def _listen(self, connection: AsyncConnection) -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        with self._answering(connection):
             await connection.execute(f"LISTEN {CHANNEL}")
             if self._seen is None:
                 row = await (await connection.execute(_LATEST)).fetchone()
@@ -222,7 +233,7 @@ class PostgresBus:
             elif time.monotonic() - self._heard > RETENTION_SECONDS:
                 self._fanout.end_all(BusInterrupted())
         while True:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            with self._answering(connection):
                 await self._deliver_newer(connection)
             if not self._connected.is_set():
                 self._connected.set()
@@ -242,18 +253,32 @@ class PostgresBus:
                 return
 
     async def _connect(self) -> AsyncConnection:
-        return await AsyncConnection.connect(
-            self._conninfo, autocommit=True, application_name="msil-mcp bus"
-        )
+        async with asyncio.timeout(self._answer_seconds):
+            return await AsyncConnection.connect(
+                self._conninfo, autocommit=True, application_name="msil-mcp bus"
+            )
+
+    @contextmanager
+    def _answering(self, connection: AsyncConnection) -> Iterator[None]:
+        """Cuts the connection when the database takes too long.
+
+        A timeout by cancelling would have psycopg ask the silent server to stop, and wait for
+        that for ten seconds.
+        """
+        timer = asyncio.get_running_loop().call_later(self._answer_seconds, _cut, connection)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     # Publishing
 
     async def _publish_for_ever(self) -> None:
         while True:
-            if not self._sending:
+            while not self._sending:
                 self._idle.set()
                 await self._anything.wait()
-            self._anything.clear()
+                self._anything.clear()
             self._idle.clear()
             batch = self._take()
             try:
@@ -287,10 +312,15 @@ class PostgresBus:
         for _ in range(2):
             committing = False
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    if self._publishing is None or self._publishing.closed:
-                        self._publishing = await self._connect()
-                    connection = self._publishing
+                if self._publishing is None or self._publishing.closed:
+                    self._publishing = await self._connect()
+                    with self._answering(self._publishing):
+                        # A process stopped while it holds the lock must not stop the others.
+                        await self._publishing.execute(
+                            f"SET idle_in_transaction_session_timeout = '{ANSWER_SECONDS}s'"
+                        )
+                connection = self._publishing
+                with self._answering(connection):
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
                         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -330,6 +360,12 @@ class PostgresBus:
             alone = await session.scalar(select(func.pg_try_advisory_xact_lock(CLEANUP_LOCK)))
             if alone:
                 await session.execute(delete(BusEvent).where(BusEvent.at < limit))
+
+
+def _cut(connection: AsyncConnection) -> None:
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as wire, suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
 
 
 def _fail(batch: Iterable[_Sending]) -> None:
