@@ -152,6 +152,25 @@ async def test_closing_writes_what_is_queued_and_closes_the_chain(database, keyr
     assert verify(database, keyring.mac("audit-chain")).intact
 
 
+async def test_a_listener_that_fails_does_not_stop_the_writer(database, keyring):
+    def listen(size, seconds):
+        heard.append(size)
+        raise ValueError("a broken listener")
+
+    heard = []
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    writer = GroupCommitWriter(database, keyring.mac("audit-chain"), on_batch=listen)
+    await writer.start()
+    await writer.write(call())
+    await writer.write(call())
+    await writer.close()
+    asyncio.get_running_loop().set_exception_handler(None)
+    assert heard == [1, 1]
+    assert len(told) == 2
+    assert await sequences(database) == [1, 2]
+
+
 async def test_nothing_can_be_written_before_the_start(database, keyring):
     audit = Audit(database=database, keyring=keyring, settings=Settings())
     with pytest.raises(AuditUnavailable):

@@ -58,7 +58,7 @@ class _ChainLost(Exception):
 class GroupCommitWriter:
     """Appends records to this process's chain.
 
-    `on_batch(size, seconds)` is called on the writer's thread after every durable batch.
+    `on_batch(size, seconds)` is called on the event loop after every durable batch.
     """
 
     def __init__(self, database: Database, mac: Mac, *, on_batch: OnBatch | None = None) -> None:
@@ -198,7 +198,7 @@ class GroupCommitWriter:
             self._rest()
             self._tell(_settle, batch, rejected)
             if self._on_batch is not None:
-                self._on_batch(len(batch), time.monotonic() - started)
+                self._tell(self._on_batch, len(batch), time.monotonic() - started)
 
     def _rest(self) -> None:
         self._in_flight, self._busy_since = (), None
