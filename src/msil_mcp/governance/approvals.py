@@ -5,7 +5,8 @@ used once, in the transaction that inserts the call's intent. What is shown of i
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from msil_mcp.audit.masking import mask_text
-from msil_mcp.db.database import Base, Database, UtcDateTime, utc_now
+from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
 from msil_mcp.errors import Conflict, Forbidden, NotFound
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.openapi.canonical import arguments_hash
@@ -137,7 +138,7 @@ class Approvals:
         With `call.approval_id`, that one: UnknownApproval or ApprovalMismatch if it does not fit.
         """
         digest = arguments_hash(call.arguments)
-        async with self._database.reading() as session:
+        async with self._reading() as session:
             if call.approval_id is not None:
                 approval = await session.get(Approval, call.approval_id)
                 if approval is None:
@@ -190,7 +191,7 @@ class Approvals:
             created_at=now,
             expires_at=now + self._ttl,
         )
-        async with self._database.unit_of_work() as session:
+        async with self._changing() as session:
             session.add(approval)
         return approval
 
@@ -221,7 +222,7 @@ class Approvals:
         Through elicitation and chat the caller answers for itself, since a person sits there.
         By REST and CLI it takes approvals:decide, or a signed-in person's own call.
         """
-        async with self._database.unit_of_work() as session:
+        async with self._changing() as session:
             approval = await session.get(Approval, approval_id, with_for_update=True)
             if approval is None or not _may_decide(approval, principal=principal, via=via):
                 raise UnknownApproval
@@ -251,18 +252,30 @@ class Approvals:
             query = query.where(Approval.state == state)
         if before is not None:
             query = query.where(Approval.created_at < before)
-        async with self._database.reading() as session:
+        async with self._reading() as session:
             return (await session.scalars(query)).all()
 
     async def get(self, approval_id: str, *, principal: Principal) -> Approval:
         """One approval the caller may see."""
-        async with self._database.reading() as session:
+        async with self._reading() as session:
             approval = await session.get(Approval, approval_id)
         if approval is None:
             raise UnknownApproval
         if approval.principal_id != principal.id and not principal.may("approvals:read"):
             raise UnknownApproval
         return approval
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncSession]:
+        with translated_errors():
+            async with self._database.reading() as session:
+                yield session
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncSession]:
+        with translated_errors():
+            async with self._database.unit_of_work() as session:
+                yield session
 
 
 def _may_decide(approval: Approval, *, principal: Principal, via: Via) -> bool:

@@ -37,9 +37,12 @@ class Dispatch:
     inner: ToolInvoker
 
     async def run(self, call: ToolCall, execution_id: str) -> ToolResult:
-        """Send a call whose intent is stored."""
+        """Send a call whose intent is stored; refused when that it was sent cannot be."""
         try:
-            await self.executions.dispatched(execution_id)
+            try:
+                await self.executions.dispatched(execution_id)
+            except MsilError as error:
+                return refused(error, rule="idempotency")
             result = await self.inner.invoke(replace(call, idempotency_key=execution_id))
             return replace(result, execution_id=execution_id)
         finally:

@@ -7,7 +7,8 @@ lease, renewed while the owner lives, so that a dead owner does not block a key 
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -16,9 +17,10 @@ import msgspec
 import structlog
 from sqlalchemy import Index, String, Text, UniqueConstraint, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from msil_mcp.db.database import Base, Database, UtcDateTime, utc_now
+from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
 from msil_mcp.errors import Conflict, Unprocessable
 from msil_mcp.governance.approvals import consume
 from msil_mcp.openapi.canonical import arguments_hash
@@ -221,8 +223,9 @@ class Executions:
             row.attempts,
             row.result,
         ).where(row.principal_id == principal_id, row.idempotency_key == key)
-        async with self._database.reading() as session:
-            found = (await session.execute(query)).one_or_none()
+        with translated_errors():
+            async with self._database.reading() as session:
+                found = (await session.execute(query)).one_or_none()
         return Execution(*found) if found else None
 
     async def intend(self, call: ToolCall, *, key: str | None, approval_id: str | None) -> str:
@@ -240,7 +243,7 @@ class Executions:
             "attempts": 1,
         }
         try:
-            async with self._database.unit_of_work() as session:
+            async with self._changing() as session:
                 if approval_id is not None:
                     await consume(session, approval_id, execution_id=execution_id)
                 session.add(ToolExecution(**values))
@@ -253,7 +256,7 @@ class Executions:
     async def take_over(self, execution: Execution) -> None:
         """Become the owner of an abandoned execution; StillRunning if another was quicker."""
         row = ToolExecution
-        async with self._database.unit_of_work() as session:
+        async with self._changing() as session:
             taken = await session.execute(
                 update(row)
                 .where(row.id == execution.id, row.attempts == execution.attempts)
@@ -272,7 +275,7 @@ class Executions:
     async def dispatched(self, execution_id: str) -> None:
         """From here on the effect may have happened; StillRunning if another took it over."""
         row = ToolExecution
-        async with self._database.unit_of_work() as session:
+        async with self._changing() as session:
             marked = await session.execute(
                 update(row)
                 .where(row.id == execution_id, row.owner == self.owner)
@@ -282,6 +285,13 @@ class Executions:
             )
             if marked.scalar_one_or_none() is None:
                 raise StillRunning
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncSession]:
+        """One transaction; DatabaseUnavailable when it cannot be had."""
+        with translated_errors():
+            async with self._database.unit_of_work() as session:
+                yield session
 
     def release(self, execution_id: str) -> None:
         """The execution is finished; its lease needs no renewal."""

@@ -115,5 +115,6 @@ def failed(error: MsilError, *, rule: Rule, upstream_status: int | None = None) 
         error=error.slug,
         rule=rule,
         upstream_status=upstream_status,
+        retry_after=getattr(error, "retry_after", None),
         status=error.status,
     )
