@@ -16,6 +16,7 @@ from sqlalchemy import MetaData
 
 from msil_mcp import __version__
 from msil_mcp.audit.api import router as audit_router
+from msil_mcp.audit.errors import AuditUnavailable
 from msil_mcp.audit.trail import Audit
 from msil_mcp.bus import Bus, MemoryBus, PostgresBus
 from msil_mcp.db.alone import hold_alone
@@ -219,7 +220,13 @@ def make_readiness(services: Services) -> Readiness:
         return "healthy" if await services.database.healthy() else "unhealthy"
 
     async def audit() -> CheckResult:
-        return "healthy" if services.audit.healthy else "unhealthy"
+        # Whether a record may be tried: waiting for one to succeed would wait for the requests
+        # that an unready process does not get.
+        try:
+            services.audit.ensure_writable()
+        except AuditUnavailable:
+            return "unhealthy"
+        return "healthy"
 
     async def configuration() -> CheckResult:
         return "healthy" if services.snapshots.is_fresh else "unhealthy"
