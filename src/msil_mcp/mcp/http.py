@@ -35,7 +35,10 @@ class ContentTooLarge(MsilError):
 
 def read_headers(scope: Scope) -> dict[str, str]:
     """Header values by lower-case name; of repeated lines the last one counts."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return {
+        name.decode("latin-1"): value.decode("latin-1").strip(" \t")
+        for name, value in scope["headers"]
+    }
 
 
 def repeated(scope: Scope, names: Iterable[bytes]) -> str | None:
