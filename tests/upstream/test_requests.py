@@ -175,3 +175,19 @@ async def test_cancelling_a_call_is_the_one_thing_that_raises(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("write", "outcome", "error"),
+    [(False, "failed", "upstream_call_broke"), (True, "unknown", "upstream_outcome_unknown")],
+)
+async def test_defect_on_the_way_is_a_result_that_tells_nothing_of_it(
+    build: Build, server: RawServer, write: bool, outcome: str, error: str
+) -> None:
+    class Broken:
+        async def headers(self, *_: object) -> tuple[tuple[str, str], ...]:
+            raise KeyError("vault path /secret")
+
+    result = await build(credentials=Broken()).invoke(call(tool(server.url, write=write)))
+    assert (result.outcome, result.error) == (outcome, error)
+    assert "vault" not in result.text
