@@ -167,7 +167,9 @@ def _operation(
 def _parameters(
     document: Document, owner: Mapping[str, Any], pointer: str
 ) -> dict[tuple[str, str], Parameter]:
-    raw = owner.get("parameters") or []
+    raw = owner.get("parameters")
+    if raw is None:
+        return {}
     if not isinstance(raw, list):
         raise OperationProblem("must be a list of parameters", pointer=at(pointer, "parameters"))
     found: dict[tuple[str, str], Parameter] = {}

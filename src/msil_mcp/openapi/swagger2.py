@@ -50,7 +50,9 @@ def upgrade(tree: Mapping[str, Any]) -> dict[str, Any]:
 def _path_item(tree: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
     shared = item.get("parameters")
     plain, body = _split(tree, shared if isinstance(shared, list) else [])
-    result: dict[str, Any] = dict(item) | ({"parameters": plain} if shared is not None else {})
+    result: dict[str, Any] = dict(item)
+    if isinstance(shared, list):
+        result["parameters"] = plain
     for method, operation in item.items():
         if method not in ("parameters", "$ref") and isinstance(operation, dict):
             result[method] = _operation(tree, operation, shared_body=body)

@@ -135,6 +135,8 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         if any(parent.anchor == event.anchor for parent in self._stack):
             raise _fault(f"the alias `*{shown(event.anchor)}` contains itself; use $ref", event)
+        if event.anchor not in self._anchors:
+            raise _fault(f"the alias `*{shown(event.anchor)}` is defined nowhere above", event)
         value, size = self._anchors[event.anchor]
         self._nodes += size
         self._repeated += size
