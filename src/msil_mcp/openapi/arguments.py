@@ -12,13 +12,14 @@ from msil_mcp.openapi.keywords import visible_text
 from msil_mcp.openapi.operations import Operation, Parameter
 from msil_mcp.openapi.pii import PiiField, PiiFinder, mark_kind
 from msil_mcp.openapi.references import at
-from msil_mcp.openapi.schemas import JsonSchema, Translator
+from msil_mcp.openapi.schemas import Translator
 from msil_mcp.openapi.security import (
     credential_names,
     is_credential,
     is_idempotency_key,
     is_protocol_header,
 )
+from msil_mcp.openapi.shapes import JsonSchema
 from msil_mcp.openapi.template import BodyBinding, ParameterBinding, Style
 from msil_mcp.openapi.verdicts import Note
 

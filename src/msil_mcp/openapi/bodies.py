@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from msil_mcp.openapi.errors import OperationProblem, shown
 from msil_mcp.openapi.keywords import visible_text
 from msil_mcp.openapi.operations import MediaType, Operation
 from msil_mcp.openapi.references import at
-from msil_mcp.openapi.schemas import JsonSchema, Translator, is_object
+from msil_mcp.openapi.schemas import Translator
+from msil_mcp.openapi.shapes import JsonSchema, is_object
 from msil_mcp.openapi.template import BodyBinding, FieldBinding, Style
 from msil_mcp.openapi.verdicts import Note
 
@@ -21,7 +22,7 @@ _FLAT = frozenset(
         "default", "deprecated",
     )
 )  # fmt: skip
-_MAX_DEPTH = 20
+_MOST_PARTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,11 @@ def read_body(operation: Operation, *, translator: Translator, notes: list[Note]
     schema, found = translator.translate(media.schema, pointer=at(media.pointer, "schema"))
     notes += found
     flat = _flatten(translator, schema, notes)
-    if flat is None and encoding == "form" and not is_object(translator, schema):
+    if (
+        flat is None
+        and encoding == "form"
+        and not is_object(schema, definition=translator.schema_of)
+    ):
         raise OperationProblem("a form body must be an object", pointer=media.pointer)
     if flat is None and raw.description and isinstance(schema, dict):
         schema = {"description": visible_text(raw.description)} | schema
@@ -121,43 +126,41 @@ def is_json(media_type: str) -> bool:
 class _Flat:
     members: dict[str, JsonSchema]
     required: tuple[str, ...]
-    is_closed: bool
 
 
-def _flatten(
-    translator: Translator, schema: JsonSchema, notes: list[Note], *, depth: int = 0
-) -> _Flat | None:
+def _flatten(translator: Translator, schema: JsonSchema, notes: list[Note]) -> _Flat | None:
     """The members of an object that says nothing but what members it has; else None."""
     own_notes: list[Note] = []
-    schema = translator.expanded(schema, own_notes)
-    if isinstance(schema, bool) or not schema.keys() <= _FLAT or depth > _MAX_DEPTH:
-        return None
-    if schema.get("type", "object") not in ("object", ["object"]):
-        return None
-    if schema.get("additionalProperties", False) is not False:
-        return None  # fields beyond the described ones would be lost
-    members: dict[str, JsonSchema] = dict(schema.get("properties", {}))
-    required: dict[str, None] = dict.fromkeys(schema.get("required", ()))
-    is_closed = "additionalProperties" in schema
-    contributors = int(bool(members))
-    for branch in schema.get("allOf", ()):
-        part = _flatten(translator, branch, own_notes, depth=depth + 1)
-        if part is None:
+    parts: list[dict[str, Any]] = []
+    pending = [schema]
+    while pending:
+        part = translator.expanded(pending.pop(0), own_notes)
+        if isinstance(part, bool) or not _is_flat(part) or len(parts) == _MOST_PARTS:
             return None
-        for name, member in part.members.items():
+        parts.append(part)
+        pending[:0] = part.get("allOf", ())
+    members: dict[str, JsonSchema] = {}
+    required: dict[str, None] = {}
+    for part in parts:
+        for name, member in part.get("properties", {}).items():
             members[name] = _both(members[name], member) if name in members else member
-        required |= dict.fromkeys(part.required)
-        contributors += int(bool(part.members))
-        is_closed = is_closed or part.is_closed
-    if is_closed and contributors > 1:
-        return None  # a closed branch refuses the fields of the others
-    if depth == 0:
-        if not members:
-            return None
-        for name in required:
-            members.setdefault(name, {})
+        required |= dict.fromkeys(part.get("required", ()))
+    is_closed = any("additionalProperties" in part for part in parts)
+    if not members or (is_closed and sum("properties" in part for part in parts) > 1):
+        return None  # a closed branch refuses the members of the others
+    for name in required:
+        members.setdefault(name, {})
     notes += own_notes
-    return _Flat(members=members, required=tuple(required), is_closed=is_closed)
+    return _Flat(members=members, required=tuple(required))
+
+
+def _is_flat(schema: dict[str, Any]) -> bool:
+    """Whether nothing is lost when an object is taken apart, such as members it only allows."""
+    return (
+        schema.keys() <= _FLAT
+        and schema.get("type", "object") in ("object", ["object"])
+        and schema.get("additionalProperties", False) is False
+    )
 
 
 def _both(first: JsonSchema, second: JsonSchema) -> JsonSchema:

@@ -9,7 +9,7 @@ import msgspec
 from msil_mcp.openapi.arguments import ArgumentReader
 from msil_mcp.openapi.canonical import canonical
 from msil_mcp.openapi.document import Document
-from msil_mcp.openapi.errors import OperationProblem, SchemaError, shown
+from msil_mcp.openapi.errors import OperationProblem, shown
 from msil_mcp.openapi.keywords import visible_text
 from msil_mcp.openapi.naming import tool_name, unique_names
 from msil_mcp.openapi.operations import Operation, read_operations
@@ -19,11 +19,11 @@ from msil_mcp.openapi.references import at
 from msil_mcp.openapi.request import has_dot_segment
 from msil_mcp.openapi.results import ResultReader
 from msil_mcp.openapi.schemas import Translator
+from msil_mcp.openapi.shapes import check_usable
 from msil_mcp.openapi.template import BodyBinding as BodyBinding
 from msil_mcp.openapi.template import FieldBinding as FieldBinding
 from msil_mcp.openapi.template import ParameterBinding as ParameterBinding
 from msil_mcp.openapi.template import RequestTemplate as RequestTemplate
-from msil_mcp.openapi.validation import compile_validator
 from msil_mcp.openapi.verdicts import Note
 from msil_mcp.openapi.verdicts import Verdict as Verdict
 
@@ -154,7 +154,7 @@ class _Maker:
             arguments.schema, notes, budget=INPUT_BUDGET, pointer=operation.pointer
         )
         result = self._results.read(operation, notes)
-        _check_compiles(input_schema, operation, "its arguments")
+        check_usable(input_schema, pointer=operation.pointer)
         if operation.servers:
             reason = f"its own server {shown(operation.servers[0])} is not used"
             notes.append(Note(pointer=at(operation.pointer, "servers"), reason=reason))
@@ -201,15 +201,6 @@ def _check_callable(operation: Operation) -> None:
         raise OperationProblem("its path has a dot segment", pointer=pointer)
 
 
-def _check_compiles(schema: dict[str, Any], operation: Operation, what: str) -> None:
-    try:
-        compile_validator(schema)
-    except SchemaError as error:
-        raise OperationProblem(
-            f"the schema of {what} cannot be used: {error}", pointer=operation.pointer
-        ) from error
-
-
 def _risk(operation: Operation) -> Risk:
     declared = operation.extensions.get("x-msil-class")
     if declared is None:
@@ -247,7 +238,9 @@ def _description(operation: Operation) -> str:
     summary, description = visible_text(operation.summary), visible_text(operation.description)
     if not description:
         return summary or f"{operation.method} {operation.path}"
-    if not summary or description.startswith(summary.rstrip(".")):
+    opening = summary.rstrip(".")
+    following = description[len(opening) : len(opening) + 1]
+    if not summary or (description.startswith(opening) and not following.isalnum()):
         return description
     return f"{summary}\n\n{description}"
 

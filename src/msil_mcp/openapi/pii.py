@@ -44,6 +44,7 @@ class PiiFinder:
         if not self._is_marked:
             return []
         found: dict[tuple[tuple[str, ...], str], None] = {}
+        searched: set[tuple[str, tuple[str, ...]]] = set()
         pending: list[tuple[Any, str, tuple[str, ...], frozenset[str]]] = [
             (schema, pointer, (), frozenset())
         ]
@@ -51,8 +52,9 @@ class PiiFinder:
             if not pending:
                 return list(found)
             node, place, path, entered = pending.pop()
-            if not isinstance(node, dict):
+            if not isinstance(node, dict) or (place, path) in searched:
                 continue
+            searched.add((place, path))
             if kind := mark_kind(node):
                 found[path, kind] = None
             if "$ref" in node:

@@ -6,12 +6,12 @@ from typing import Any
 
 from msil_mcp.openapi.bodies import is_json
 from msil_mcp.openapi.document import Document
-from msil_mcp.openapi.errors import OperationProblem, SchemaError
+from msil_mcp.openapi.errors import OperationProblem
 from msil_mcp.openapi.operations import MediaType, Operation, media_types
 from msil_mcp.openapi.pii import PiiField, PiiFinder
 from msil_mcp.openapi.references import at, follow
-from msil_mcp.openapi.schemas import Translator, is_object
-from msil_mcp.openapi.validation import compile_validator
+from msil_mcp.openapi.schemas import Translator
+from msil_mcp.openapi.shapes import check_usable, is_object
 from msil_mcp.openapi.verdicts import Note
 
 OUTPUT_BUDGET = 8 * 1024
@@ -75,13 +75,10 @@ class ResultReader:
         schema, found = translator.translate(raw, pointer=pointer)
         notes += found
         schema = translator.expanded(schema, notes)
-        if isinstance(schema, bool) or not is_object(translator, schema):
+        if isinstance(schema, bool) or not is_object(schema, definition=translator.schema_of):
             return None
         complete = translator.complete(
             {"type": "object"} | schema, notes, budget=OUTPUT_BUDGET, pointer=pointer
         )
-        try:
-            compile_validator(complete)
-        except SchemaError as error:
-            raise OperationProblem(str(error), pointer=pointer) from error
+        check_usable(complete, pointer=pointer)
         return complete

@@ -8,7 +8,7 @@ must not be changed.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,18 +23,17 @@ from msil_mcp.openapi.keywords import (
     SCHEMA_MAP,
     visible_text,
 )
+from msil_mcp.openapi.one_way import NONE, OneWay
 from msil_mcp.openapi.references import at, follow, look_up, target_pointer
+from msil_mcp.openapi.shapes import JsonSchema, local_name, local_reference, references
 from msil_mcp.openapi.validation import pattern_compiles
 from msil_mcp.openapi.verdicts import Note
 
-JsonSchema = dict[str, Any] | bool
 Direction = Literal["input", "output"]
 
 MAX_DEPTH = 60
-_LOCAL = "#/$defs/"
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,19 @@ class Translator:
         self._described = (
             "the arguments are described" if direction == "input" else "the result is described"
         )
-        self._hidden_flag = "readOnly" if direction == "input" else "writeOnly"
-        self._hides = self._hidden_flag.encode() in document.raw
+        flag = "readOnly" if direction == "input" else "writeOnly"
+        self._one_way = OneWay(document.root, flag=flag, is_used=flag.encode() in document.raw)
         self._components = "/definitions" if document.version == "2.0" else "/components/schemas"
-        self._pointers: dict[str, str] = {}
+        self._sources: dict[str, tuple[str, frozenset[str]]] = {}
         self._definitions: dict[str, Definition] = {}
         self._notes: list[Note] = []
 
-    def translate(self, schema: Any, *, pointer: str) -> tuple[JsonSchema, list[Note]]:
+    def translate(
+        self, schema: Any, *, pointer: str, hidden: frozenset[str] = NONE
+    ) -> tuple[JsonSchema, list[Note]]:
         """One schema, with references left as `#/$defs/…`, and what could not be kept.
+
+        `hidden` are members that a schema around this one hides.
 
         Raises:
             OperationProblem: A reference leaves the document, the schema itself refers to nothing,
@@ -74,15 +77,15 @@ class Translator:
             follow(self._root, schema, pointer=pointer)
         notes: list[Note] = []
         self._notes = notes
-        return self._schema(schema, pointer, _NONE, 0), notes
+        return self._schema(schema, pointer, hidden, 0), notes
 
     def definition(self, name: str) -> Definition:
         """The definition `#/$defs/{name}` of a translated schema stands for."""
         found = self._definitions.get(name)
         if found is None:
-            pointer = self._pointers[name]
+            pointer, hidden = self._sources[name]
             node = look_up(self._root, pointer, reference=f"#{pointer}", pointer=pointer)
-            schema, notes = self.translate(node, pointer=pointer)
+            schema, notes = self.translate(node, pointer=pointer, hidden=hidden)
             found = Definition(
                 schema=schema,
                 notes=tuple(notes),
@@ -92,12 +95,16 @@ class Translator:
             self._definitions[name] = found
         return found
 
+    def schema_of(self, name: str) -> JsonSchema:
+        """The schema of a definition."""
+        return self.definition(name).schema
+
     def expanded(self, schema: JsonSchema, notes: list[Note]) -> JsonSchema:
         """What `schema` stands for where it is nothing but a reference; adds to the notes."""
         for _ in range(MAX_DEPTH):
             if isinstance(schema, bool) or schema.keys() - {"description"} != {"$ref"}:
                 return schema
-            found = self.definition(schema["$ref"].removeprefix(_LOCAL))
+            found = self.definition(local_name(schema["$ref"]))
             notes += found.notes
             schema = found.schema
         return True  # a circle of references says nothing
@@ -143,8 +150,7 @@ class Translator:
             )
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema, pointer, hidden, depth)
-        if self._hides:
-            hidden |= self._hidden_names(schema, pointer, 0)
+        hidden |= self._one_way.hidden(schema, pointer)
         result: dict[str, Any] = {}
         for keyword, value in schema.items():
             if keyword in PLAIN:
@@ -153,7 +159,7 @@ class Translator:
                 self._one(result, keyword, value, at(pointer, keyword), depth)
             elif keyword in SCHEMA_LIST:
                 # What one branch of allOf hides, another may still call required.
-                passed = hidden if keyword == "allOf" else _NONE
+                passed = hidden if keyword == "allOf" else NONE
                 self._list(result, keyword, value, at(pointer, keyword), passed, depth)
             elif keyword in SCHEMA_MAP:
                 self._map(result, keyword, value, at(pointer, keyword), hidden, depth)
@@ -179,9 +185,9 @@ class Translator:
         self, result: dict[str, Any], keyword: str, value: Any, pointer: str, depth: int
     ) -> None:
         if keyword == "items" and isinstance(value, list):  # how a tuple was written before 2020
-            self._list(result, "prefixItems", value, pointer, _NONE, depth)
+            self._list(result, "prefixItems", value, pointer, NONE, depth)
         else:
-            result[keyword] = self._schema(value, pointer, _NONE, depth + 1)
+            result[keyword] = self._schema(value, pointer, NONE, depth + 1)
 
     def _list(
         self,
@@ -220,7 +226,7 @@ class Translator:
                 reason = f"the pattern {shown(name)} cannot be compiled: not checked"
                 self._note(at(pointer, name), reason)
                 continue
-            schema = self._schema(member, at(pointer, name), _NONE, depth + 1)
+            schema = self._schema(member, at(pointer, name), NONE, depth + 1)
             if isinstance(schema, dict) and _says_only_name(schema.get("title"), name):
                 del schema["title"]
             translated[name] = schema
@@ -240,40 +246,13 @@ class Translator:
             for key, value in schema.items()
             if key != "$ref" and (not self._is_pre_json_schema or key == "description")
         }
-        result = self._schema(beside, pointer, _NONE, depth + 1) if beside else {}
+        result = self._schema(beside, pointer, NONE, depth + 1) if beside else {}
         rest = result if isinstance(result, dict) else {}
         if hidden:
-            inlined = self._schema(resolved, target, hidden, depth + 1)
-            return rest | {"allOf": [inlined, *rest.get("allOf", ())]} if rest else inlined
-        name = self._name(target)
-        self._pointers[name] = target
-        return {"$ref": _LOCAL + name} | rest
-
-    def _hidden_names(self, schema: Mapping[str, Any], pointer: str, depth: int) -> frozenset[str]:
-        """Properties of an object, over its allOf branches, that this direction does not carry."""
-        properties = schema.get("properties")
-        names = (
-            {name for name, member in properties.items() if self._is_hidden(member, pointer)}
-            if isinstance(properties, dict)
-            else set()
-        )
-        branches = schema.get("allOf")
-        if isinstance(branches, list) and depth < MAX_DEPTH:
-            for branch in branches:
-                resolved, place = follow(self._root, branch, pointer=pointer)
-                if isinstance(resolved, dict):
-                    names |= self._hidden_names(resolved, place, depth + 1)
-        return frozenset(names)
-
-    def _is_hidden(self, member: Any, pointer: str) -> bool:
-        if not isinstance(member, dict):
-            return False
-        if member.get(self._hidden_flag) is True:
-            return True
-        if "$ref" not in member:
-            return False
-        resolved, _ = follow(self._root, member, pointer=pointer)
-        return isinstance(resolved, dict) and resolved.get(self._hidden_flag) is True
+            hidden = self._one_way.hidden_from(resolved, target, hidden)
+        name = self._name(target, hidden)
+        self._sources[name] = (target, hidden)
+        return {"$ref": local_reference(name)} | rest
 
     def _left_open(self, names: list[str], *, budget: int, pointer: str) -> Note:
         first = ", ".join(sorted(names)[:3]) + (" …" if len(names) > 3 else "")
@@ -283,55 +262,17 @@ class Translator:
             f"are left open ({first})",
         )
 
-    def _name(self, pointer: str) -> str:
-        """A readable name that depends on the pointer alone."""
+    def _name(self, pointer: str, hidden: frozenset[str]) -> str:
+        """A readable name that depends on what it names alone."""
         section, _, last = pointer.rpartition("/")
-        if section == self._components and _SAFE.fullmatch(last):
+        if section == self._components and _SAFE.fullmatch(last) and not hidden:
             return last
-        digest = hashlib.sha256(pointer.encode()).hexdigest()[:8]
+        digest = hashlib.sha256("\n".join((pointer, *sorted(hidden))).encode()).hexdigest()[:8]
         readable = _UNSAFE.sub("_", last.replace("~1", "/"))[-40:].strip("_")
         return f"{readable or 'schema'}_{digest}"
 
     def _note(self, pointer: str, reason: str) -> None:
         self._notes.append(Note(pointer=pointer, reason=reason))
-
-
-def references(schema: Any) -> Iterator[str]:
-    """Names of the definitions a translated schema refers to, in place."""
-    if isinstance(schema, dict):
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and reference.startswith(_LOCAL):
-            yield reference.removeprefix(_LOCAL)
-        for keyword, value in schema.items():
-            if keyword in SCHEMA_MAP:
-                for member in value.values():
-                    yield from references(member)
-            elif keyword in SCHEMA_LIST:
-                for branch in value:
-                    yield from references(branch)
-            elif keyword in ONE_SCHEMA:
-                yield from references(value)
-
-
-def is_object(translator: Translator, schema: JsonSchema, *, depth: int = 0) -> bool:
-    """Whether every value the schema accepts is an object."""
-    if isinstance(schema, bool) or depth > MAX_DEPTH:
-        return False
-    schema_type = schema.get("type")
-    if schema_type is not None:
-        return schema_type in ("object", ["object"])
-    if "properties" in schema:  # nobody means numbers by that
-        return True
-    parts = [schema["$ref"]] if "$ref" in schema else []
-    deeper = [translator.definition(part.removeprefix(_LOCAL)).schema for part in parts] + list(
-        schema.get("allOf", ())
-    )
-    if any(is_object(translator, part, depth=depth + 1) for part in deeper):
-        return True
-    choices = schema.get("oneOf") or schema.get("anyOf") or []
-    return bool(choices) and all(
-        is_object(translator, choice, depth=depth + 1) for choice in choices
-    )
 
 
 def _tidied(result: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
