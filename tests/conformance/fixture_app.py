@@ -1,0 +1,92 @@
+"""The product's MCP endpoint over the suite's catalogue: real ASGI stack, memory bus, no database.
+
+Everybody is the same caller, unless a request carries another name in `X-Caller`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+
+from conformance.catalogue import ConformanceProvider
+from msil_mcp.bus import Bus, MemoryBus
+from msil_mcp.errors import Unauthenticated
+from msil_mcp.mcp.app import McpEndpoint, McpMiddleware
+from msil_mcp.mcp.build import RunningMcp, running_mcp
+from msil_mcp.principal import Principal
+from msil_mcp.sealing import Keyring
+from msil_mcp.settings import Settings
+
+KEYRING = Keyring([b"k" * 32])
+
+
+class Everybody:
+    """Lets every caller in, except those who say that they are nobody."""
+
+    async def authenticate(self, headers: Mapping[str, str], /) -> Principal:
+        name = headers.get("x-caller", "tester")
+        if name == "nobody":
+            raise Unauthenticated("Show a key.")
+        return Principal(
+            id=f"key:{name}",
+            kind="key",
+            name=name,
+            roles=frozenset({"user"}),
+            permissions=frozenset({"tools:call"}),
+        )
+
+
+@dataclass
+class MemoryRevocations:
+    """Shared by the replicas of one test."""
+
+    ended: set[str] = field(default_factory=set)
+
+    def is_revoked(self, session_id: str) -> bool:
+        return session_id in self.ended
+
+    async def revoke(self, session_id: str, *, expires_at: int) -> None:
+        self.ended.add(session_id)
+
+
+@dataclass
+class FixtureApp:
+    """One replica; replicas given the same bus and revocations serve the same sessions."""
+
+    bus: Bus = field(default_factory=MemoryBus)
+    revocations: MemoryRevocations = field(default_factory=MemoryRevocations)
+    settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
+    provider: ConformanceProvider = field(default_factory=ConformanceProvider)
+    running: RunningMcp | None = None
+
+    def create(self) -> Starlette:
+        endpoint = McpEndpoint()
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            async with AsyncExitStack() as stack:
+                await self.bus.start()
+                self.running = await stack.enter_async_context(
+                    running_mcp(
+                        providers=[self.provider],
+                        authenticator=Everybody(),
+                        bus=self.bus,
+                        keyring=KEYRING,
+                        settings=self.settings,
+                        revocations=self.revocations,
+                    )
+                )
+                self.provider.watch(self.running.changes)
+                endpoint.use(self.running.app)
+                yield
+                endpoint.use(None)
+
+        app = Starlette(lifespan=lifespan)
+        app.add_middleware(McpMiddleware, endpoint=endpoint)
+        return app
+
+
+def create_app() -> Starlette:
+    """For `uvicorn --factory conformance.fixture_app:create_app`."""
+    return FixtureApp().create()
