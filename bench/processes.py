@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class Started:
                 return
 
 
-def pinned(cpus: set[int] | None):
+def pinned(cpus: set[int] | None) -> Callable[[], None] | None:
     """What to run in a child before its program so that it stays on these CPUs."""
     return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
 
