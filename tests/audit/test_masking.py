@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import msgspec
@@ -162,6 +163,18 @@ def test_masking_is_total_and_settles(value):
     once = mask_value(value)
     assert mask_value(once) == once
     json.dumps(once)
+
+
+def test_a_value_cut_by_the_shortening_of_long_arguments_is_masked_first():
+    notes = "x" * 250 + " 9876543210 " + "y" * 20_000
+    assert "98765" not in Masker().arguments({"notes": notes})
+
+
+@pytest.mark.parametrize("piece", ["secret_key_", "password", "a@", "1-", "AB1", "Bearer "])
+def test_hostile_text_takes_time_in_proportion_to_its_length(piece):
+    started = time.process_time()
+    mask_text(piece * (50_000 // len(piece)))
+    assert time.process_time() - started < 5
 
 
 @settings(deadline=None, derandomize=True)

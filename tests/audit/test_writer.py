@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from audit.trails import WORK, call, execute, fetch
 from msil_mcp.audit.errors import AuditUnavailable, RecordRejected, RowConflict
@@ -247,3 +248,23 @@ async def cutting_proxy():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], armed.set
+
+
+@on_postgresql
+async def test_a_stuck_database_fails_its_waiters_and_what_queues_behind(
+    audit, database, keyring, monkeypatch
+):
+    monkeypatch.setattr("msil_mcp.audit.writer.STALL_SECONDS", 0.1)
+    await audit.write(call())
+    async with database.unit_of_work() as session:
+        await session.execute(text("LOCK TABLE audit_records IN ACCESS EXCLUSIVE MODE"))
+        answers = await asyncio.gather(
+            *(audit.write(call()) for _ in range(3)), return_exceptions=True
+        )
+        assert {type(answer) for answer in answers} == {AuditUnavailable}
+        with pytest.raises(AuditUnavailable):
+            audit.ensure_writable()
+    monkeypatch.undo()
+    await audit.write(call())
+    assert audit.healthy
+    assert verify(database, keyring.mac("audit-chain")).intact

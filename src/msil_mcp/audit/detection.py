@@ -72,11 +72,11 @@ _SECRET_WORDS: Final = (
     "token",
 )
 _SECRET: Final = re.compile(
-    r"""(?P<scheme>\b[Bb](?:earer|asic)|\bBEARER|\bBASIC)\s+(?P<credential>[\w.~+/=-]{8,})
+    r"""(?P<scheme>\b[Bb](?:earer|asic)|\bBEARER|\bBASIC)\s{1,4}(?P<credential>[\w.~+/=-]{8,})
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?s:.*?)(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-    | (?P<named>(?i:passw(?:or)?d|passwd|(?:client|aws|secret)[_-]?(?:secret|access|key)\w*
+    | (?P<named>(?i:passw(?:or)?d|passwd|(?:client|aws|secret)[_-]?(?:secret|access|key)\w{0,20}
         |secret|api[_-]?key|(?:access|refresh|id|auth|session)[_-]?token|token))
-      (?P<assigned>["']?\s*[=:]\s*["']?)(?P<value>[^\s"',;&}]{4,})
+      (?P<assigned>["']?\s{0,4}[=:]\s{0,4}["']?)(?P<value>[^\s"',;&}]{4,})
     | \beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)*
     | (?P<ours>\bmsil_)(?P<key>[\w-]{16,})
     | \b[sr]k[-_][\w-]{16,}

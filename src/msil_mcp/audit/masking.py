@@ -3,6 +3,7 @@
 Pure: no I/O and no tables, so that logs and output redaction use the same rules.
 """
 
+import itertools
 import operator
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
@@ -23,6 +24,9 @@ MAX_RESULT: Final = 2 << 10
 _PARSED: Final = 64 << 10
 """Longest structured result that is looked into; of longer ones only the size is kept."""
 _DEEPEST: Final = 32
+_SHALLOW: Final = 5
+_MEMBERS: Final = 40
+_TEXT: Final = 256
 _SMALLEST_NUMBER: Final = 10**9
 
 _CODES: Final = frozenset({"otp", "pin", "cvv"})
@@ -61,11 +65,10 @@ class Masker:
 
     def arguments(self, arguments: Mapping[str, Any]) -> str:
         """Masked arguments as JSON text for a record."""
-        masked = self._mask(arguments, self._tree, 0)
-        encoded = _encode(masked)
-        if len(encoded) > MAX_ARGUMENTS:
-            encoded = _encode(_shortened(masked, 0))
-        return _cut(encoded, MAX_ARGUMENTS)
+        value: Any = arguments
+        if len(_encode(value)) > MAX_ARGUMENTS:
+            value = self._shortened(value, 0)
+        return _cut(_encode(self._mask(value, self._tree, 0)), MAX_ARGUMENTS)
 
     def result(self, text: str, structured: bytes | msgspec.Raw | None = None) -> str:
         """A masked, short summary of a result for a record: JSON when it was structured."""
@@ -74,7 +77,7 @@ class Masker:
             return _cut(mask_text(text[: MAX_RESULT * 2], self._kinds).encode(), MAX_RESULT)
         if len(structured) > _PARSED:
             return f'{{"omitted":"a result of {len(structured)} bytes"}}'
-        value = _shortened(msgspec.json.decode(structured), 0)
+        value = self._shortened(msgspec.json.decode(structured), 0)
         return _cut(_encode(self._mask(value, self._tree, 0)), MAX_RESULT)
 
     def _declare(self, path: str, mark: object) -> None:
@@ -147,6 +150,27 @@ class Masker:
             return masked_value
         return {self._mask(name, _NOTHING, 0): item for name, item in masked_value.items()}
 
+    def _shortened(self, value: Any, depth: int) -> Any:
+        """Enough of a value to recognise it by: first items, short texts, not deep."""
+        if isinstance(value, str):
+            if len(value) <= _TEXT:
+                return value
+            # Masked with what follows the cut, so that no half of a value is left at the end.
+            return mask_text(value[: _TEXT + 64], self._kinds)[:_TEXT] + "…"
+        if isinstance(value, Mapping):
+            if depth >= _SHALLOW:
+                return "…"
+            return {
+                name: self._shortened(item, depth + 1)
+                for name, item in itertools.islice(value.items(), _MEMBERS)
+            }
+        if isinstance(value, list | tuple):
+            if depth >= _SHALLOW:
+                return "…"
+            kept = [self._shortened(item, depth + 1) for item in value[:1]]
+            return [*kept, f"… {len(value) - 1} more"] if len(value) > 1 else kept
+        return value
+
 
 def mask_value(value: Any, fields: Iterable[tuple[str, str]] = (), keep: Iterable[str] = ()) -> Any:
     """Masks once; compile a Masker for anything that repeats."""
@@ -172,22 +196,6 @@ def mask_as(value: Any, kind: str) -> Any:
 
 def _is_secret(name: object) -> bool:
     return isinstance(name, str) and (name in _CODES or names_a_secret(name))
-
-
-def _shortened(value: Any, depth: int) -> Any:
-    """Enough of a value to recognise it by: first items, short texts, not deep."""
-    if isinstance(value, str):
-        return value if len(value) <= 256 else value[:256] + "…"
-    if isinstance(value, Mapping):
-        if depth >= 5:
-            return "…"
-        return {name: _shortened(item, depth + 1) for name, item in [*value.items()][:40]}
-    if isinstance(value, list | tuple):
-        if depth >= 5:
-            return "…"
-        kept = [_shortened(item, depth + 1) for item in value[:1]]
-        return [*kept, f"… {len(value) - 1} more"] if len(value) > 1 else kept
-    return value
 
 
 def _cut(encoded: bytes, limit: int) -> str:
