@@ -101,7 +101,7 @@ def test_missing_argument_is_named() -> None:
 
 
 def test_arguments_must_be_an_object() -> None:
-    assert problems([]) == ("The arguments object must be an object.",)
+    assert problems([]) == ("The arguments must be an object.",)
 
 
 def test_tool_without_arguments_says_so() -> None:

@@ -74,7 +74,7 @@ def _closest(branches: Sequence[Sequence[ValidationError]]) -> ValidationError |
 
 def _subject(path: Sequence[str | int]) -> str:
     if not path:
-        return "The arguments object"
+        return "The arguments"
     name = ""
     for step in path:
         name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step

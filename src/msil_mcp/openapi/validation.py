@@ -74,11 +74,8 @@ def compile_validator(schema: dict[str, Any] | bool) -> Validator:
                 offline=True,
             )
             return Validator(compiled, known=tuple(properties))
-        except jsonschema_rs.ValidationError as error:
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             problem = shown(error.message, limit=200)
-        except jsonschema_rs.ReferencingError as error:
-            problem = shown(error.message, limit=200)
-            break
     raise SchemaError(f"The schema cannot be compiled: {problem}")
 
 
