@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 from fastapi import FastAPI
 from sqlalchemy import MetaData
@@ -51,7 +50,7 @@ from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings, environment
 from msil_mcp.tools.api import router as tools_router
 from msil_mcp.tools.snapshot import SnapshotStore
-from msil_mcp.upstream.credentials import CredentialReference, EnvironmentCredentials
+from msil_mcp.upstream.credentials import EnvironmentCredentials, credential_references
 from msil_mcp.upstream.discipline import Discipline
 from msil_mcp.upstream.invoker import UpstreamInvoker
 
@@ -145,7 +144,7 @@ async def _compose(
     await snapshots.start()
     stack.push_async_callback(snapshots.close)
     executions = Executions(database=database, owner=secrets.token_hex(12))
-    approvals = Approvals(database=database, settings=settings)
+    approvals = Approvals(database=database, settings=settings, on_event=metrics.record_approval)
     limiter: Limiter = LocalLimiter()
     if settings.redis_url:
         limiter = shared = RedisLimiter(settings.redis_url)
@@ -164,11 +163,12 @@ async def _compose(
         egress=egress,
         settings=settings,
         credentials=EnvironmentCredentials(
-            msgspec.convert(settings.upstream_credentials, dict[str, CredentialReference]),
+            credential_references(settings.upstream_credentials),
             environment=environment(),
         ),
         discipline=Discipline(),
-        traceparent=tracer.traceparent,
+        tracer=tracer,
+        on_request=metrics.record_upstream,
     )
     invoker = compose(parts, upstream=upstream)
     stack.push_async_callback(invoker.drain)
@@ -205,6 +205,7 @@ async def _serve_duties(stack: AsyncExitStack, services: Services) -> None:
     metrics.set_gauge_source("mcp_snapshot_age_seconds", lambda: snapshots.age_seconds)
     metrics.set_gauge_source("mcp_snapshot_generation", lambda: snapshots.generation)
     metrics.set_gauge_source("mcp_tools_published", lambda: snapshots.published)
+    metrics.expect_model(services.settings.openai_model)
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

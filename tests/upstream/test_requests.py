@@ -32,10 +32,15 @@ async def test_service_sees_the_built_request_and_the_correlation_id(
     assert result.outcome == "succeeded"
 
 
-async def test_current_span_is_passed_on(build: Build, server: RawServer) -> None:
-    server.on("/a", answer())
-    await build(traceparent=lambda: "00-1-2-01").invoke(call(tool(server.url)))
-    assert server.seen[0].headers["traceparent"] == "00-1-2-01"
+async def test_every_request_is_counted_by_host_and_by_how_it_ended(
+    build: Build, server: RawServer
+) -> None:
+    server.on("/a", answer(404, b"{}"))
+    counted: list[tuple[str, str]] = []
+    invoker = build(on_request=lambda host, status, _seconds: counted.append((host, status)))
+    await invoker.invoke(call(tool(server.url)))
+    await invoker.invoke(call(tool("http://127.0.0.1:1", write=True, method="POST")))
+    assert counted == [("127.0.0.1", "404"), ("127.0.0.1", "upstream_unreachable")]
 
 
 async def test_idempotency_key_goes_to_services_that_honour_it_only(

@@ -102,3 +102,10 @@ def origin_of(url: str) -> str:
     """Scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+@lru_cache(maxsize=1024)
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port, with the scheme's port where none is written."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

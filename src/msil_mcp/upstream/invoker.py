@@ -19,12 +19,13 @@ from msil_mcp.egress import (
     UpstreamUnreachable,
 )
 from msil_mcp.errors import MsilError
+from msil_mcp.observability.tracing import NO_TRACER, Tracer, trace_upstream
 from msil_mcp.openapi.request import UpstreamRequest
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolResult
 from msil_mcp.upstream.answers import failure, result_of, retry_after
 from msil_mcp.upstream.credentials import Credentials, Pairs
-from msil_mcp.upstream.discipline import Circuit, Discipline, retry_delay
+from msil_mcp.upstream.discipline import Circuit, Discipline, address_of, retry_delay
 from msil_mcp.upstream.errors import CallBroke, DeadlinePassed, OutcomeUnknown
 
 log = structlog.get_logger()
@@ -52,14 +53,18 @@ PATIENCE_SECONDS: Final = 5.0
 """A timeout counts against a service only when it was given this long, or all there is."""
 
 
-def _no_trace() -> str | None:
-    return None
+OnRequest = Callable[[str, str, float], None]
+
+
+def _not_counted(_upstream: str, _status: str, _seconds: float) -> None:
+    pass
 
 
 class UpstreamInvoker:
     """Sends calls and reads answers; a ToolInvoker that raises nothing but CancelledError.
 
-    `traceparent` gives the W3C header of the span that is current when it is called.
+    `on_request` hears of every request that ended: the host, the status or the error's slug, and
+    the seconds it took.
     """
 
     def __init__(
@@ -69,12 +74,14 @@ class UpstreamInvoker:
         settings: Settings,
         credentials: Credentials,
         discipline: Discipline,
-        traceparent: Callable[[], str | None] = _no_trace,
+        tracer: Tracer = NO_TRACER,
+        on_request: OnRequest = _not_counted,
     ) -> None:
         self._egress = egress
         self._credentials = credentials
         self._discipline = discipline
-        self._traceparent = traceparent
+        self._tracer = tracer
+        self._on_request = on_request
         self._timeout = settings.call_timeout_seconds
         self._max_bytes = settings.max_upstream_bytes
 
@@ -111,8 +118,6 @@ class UpstreamInvoker:
                 headers.add(name, value)
         headers.setdefault("Accept", ACCEPT)
         headers["X-Correlation-ID"] = call.correlation_id
-        if (traceparent := self._traceparent()) is not None:
-            headers["traceparent"] = traceparent
         if call.idempotency_key is not None and call.tool.definition.idempotent_upstream:
             headers["Idempotency-Key"] = upstream_key(call)
         for name, value in secrets:
@@ -175,16 +180,35 @@ class UpstreamInvoker:
         remaining = call.deadline - time.monotonic()
         if remaining <= 0:
             raise DeadlinePassed
-        return await self._egress.request(
-            method=request.method,
-            url=request.url,
-            headers=headers,
-            body=request.body,
-            timeout_seconds=min(remaining, self._timeout),
-            max_bytes=self._max_bytes,
-            purpose="upstream",
-            allow_private=call.tool.allow_private,
-        )
+        host, port = address_of(call.tool.base_url)
+        template = call.tool.definition.request.path
+        with trace_upstream(
+            self._tracer, request.method, host=host, port=port, template=template
+        ) as span:
+            if (traceparent := self._tracer.traceparent()) is not None:
+                headers["traceparent"] = traceparent
+            started, status = time.perf_counter(), "abandoned"
+            try:
+                answer = await self._egress.request(
+                    method=request.method,
+                    url=request.url,
+                    headers=headers,
+                    body=request.body,
+                    timeout_seconds=min(remaining, self._timeout),
+                    max_bytes=self._max_bytes,
+                    purpose="upstream",
+                    allow_private=call.tool.allow_private,
+                )
+                status = str(answer.status)
+            except EgressError as error:
+                status = error.slug
+                raise
+            finally:
+                self._on_request(host, status, time.perf_counter() - started)
+            span.set("http.response.status_code", answer.status)
+            if answer.status >= 500:
+                span.fail(status)
+        return answer
 
 
 def upstream_key(call: ToolCall) -> str:
