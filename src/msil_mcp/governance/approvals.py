@@ -5,7 +5,7 @@ used once, in the transaction that inserts the call's intent. What is shown of i
 """
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from msil_mcp.audit.masking import mask_text
 from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
 from msil_mcp.errors import Conflict, Forbidden, NotFound
 from msil_mcp.governance.masks import ToolMasks
+from msil_mcp.observability.metrics import ApprovalEvent
 from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.principal import Principal
 from msil_mcp.settings import Settings
@@ -124,11 +125,22 @@ class SelfApproval(Forbidden):
         )
 
 
-class Approvals:
-    """Asks, decides, finds."""
+def _not_counted(_event: ApprovalEvent) -> None:
+    pass
 
-    def __init__(self, *, database: Database, settings: Settings) -> None:
+
+class Approvals:
+    """Asks, decides, finds; `on_event` hears what becomes of approvals."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        settings: Settings,
+        on_event: Callable[[ApprovalEvent], None] = _not_counted,
+    ) -> None:
         self._database = database
+        self.on_event = on_event
         self._ttl = timedelta(seconds=settings.approval_ttl_seconds)
         self._base_url = settings.base_url
 
@@ -193,6 +205,7 @@ class Approvals:
         )
         async with self._changing() as session:
             session.add(approval)
+        self.on_event("requested")
         return approval
 
     def confirmation(self, approval: Approval) -> Confirmation:
@@ -237,6 +250,7 @@ class Approvals:
             approval.decided_by = principal.id
             approval.decided_via = via
             approval.reason = reason
+        self.on_event("approved" if accepted else "denied")
         return approval
 
     async def inbox(

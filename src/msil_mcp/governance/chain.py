@@ -39,6 +39,11 @@ def compose(parts: Parts, *, upstream: ToolInvoker) -> Record:
         approvals=parts.approvals, executions=parts.executions, dispatch=dispatch, inner=redact
     )
     idempotency = Idempotency(executions=parts.executions, dispatch=dispatch, inner=approve)
-    limit = Limit(settings=parts.settings, limiter=parts.limiter, inner=idempotency)
+    limit = Limit(
+        settings=parts.settings,
+        limiter=parts.limiter,
+        inner=idempotency,
+        on_limit=parts.metrics.record_limit,
+    )
     authorize = Authorize(snapshots=parts.snapshots, inner=Validate(inner=limit))
     return Record(audit=parts.audit, metrics=parts.metrics, tracer=parts.tracer, inner=authorize)

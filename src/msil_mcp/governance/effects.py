@@ -109,6 +109,8 @@ class Approve:
                     return self._ask(approval)
                 approval_id = approval.id
             execution_id = await self.executions.intend(call, key=key, approval_id=approval_id)
+            if approval_id is not None:
+                self.approvals.on_event("used")
         except MsilError as error:
             return refused(error, rule="approve")
         return await self.dispatch.run(call, execution_id)

@@ -5,7 +5,7 @@ configured Redis is away, at half the rate, so that an outage does not multiply 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from msil_mcp.errors import TooManyRequests
+from msil_mcp.observability import metrics
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
 
@@ -21,25 +22,30 @@ STRICTER: Final = 0.5
 REDIS_SECONDS: Final = 0.25
 REDIS_RETRY_SECONDS: Final = 1.0
 MAX_BUCKETS: Final = 100_000
+WHOSE: Final[Mapping[metrics.Limit, str]] = {
+    "principal": "from you",
+    "tool": "of this tool",
+    "global": "to this service",
+}
 
 # KEYS: buckets. ARGV: for each the interval and the tolerance, in microseconds of Redis' clock.
-# Answers the longest wait in microseconds; takes from all buckets or from none.
+# Takes from all buckets or from none; answers the longest wait in microseconds, and its bucket.
 GCRA_SCRIPT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local wait, tats = 0, {}
+local wait, worst, tats = 0, 0, {}
 for i, key in ipairs(KEYS) do
   local interval, tolerance = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tat = math.max(tonumber(redis.call('GET', key) or 0), now)
-  wait = math.max(wait, tat - now - tolerance)
+  if tat - now - tolerance > wait then wait, worst = tat - now - tolerance, i end
   tats[i] = tat + interval
 end
-if wait > 0 then return wait end
+if worst > 0 then return {math.ceil(wait), worst} end
 for i, key in ipairs(KEYS) do
   redis.call('SET', key, string.format('%.0f', tats[i]), 'PX',
     math.ceil((tats[i] - now) / 1000) + 1)
 end
-return 0
+return {0, 0}
 """
 
 log = structlog.get_logger()
@@ -73,7 +79,7 @@ class Bucket:
     """One rate to hold: `rate` calls a second, `burst` at once above it."""
 
     key: str
-    what: str
+    limit: metrics.Limit
     rate: float
     burst: int
 
@@ -138,14 +144,14 @@ class RedisLimiter:
         for bucket in buckets:
             arguments += (bucket.interval * 1e6, bucket.tolerance * 1e6)
         try:
-            wait = float(
-                await self._script(keys=[f"msil:rate:{b.key}" for b in buckets], args=arguments)
+            wait, worst = await self._script(
+                keys=[f"msil:rate:{b.key}" for b in buckets], args=arguments
             )
         except (RedisError, OSError) as error:
             self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
             log.warning("shared_limits_unavailable", error=type(error).__name__)
             return await self._fallback.take(buckets)
-        return (buckets[0], wait / 1e6) if wait > 0 else None
+        return (buckets[worst - 1], wait / 1e6) if worst else None
 
     async def healthy(self) -> bool:
         """Whether Redis answers."""
@@ -167,8 +173,16 @@ class RedisLimiter:
 class Limit:
     """Refuses calls above the rates, and above the concurrency of their tool."""
 
-    def __init__(self, *, settings: Settings, limiter: Limiter, inner: ToolInvoker) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        limiter: Limiter,
+        inner: ToolInvoker,
+        on_limit: Callable[[metrics.Limit], None],
+    ) -> None:
         self._limiter = limiter
+        self._on_limit = on_limit
         self._inner = inner
         self._per_principal = settings.rate_per_principal
         self._per_tool = settings.rate_per_tool
@@ -181,12 +195,12 @@ class Limit:
         buckets: list[Bucket] = []
         if self._per_principal:
             key = f"principal:{call.principal.id}"
-            buckets.append(Bucket(key, "from you", self._per_principal, self._burst))
+            buckets.append(Bucket(key, "principal", self._per_principal, self._burst))
         if self._per_tool:
             key = f"tool:{call.tool.tool_id}"
-            buckets.append(Bucket(key, "of this tool", self._per_tool, self._burst))
+            buckets.append(Bucket(key, "tool", self._per_tool, self._burst))
         if self._global:
-            buckets.append(Bucket("global", "to this service", self._global, self._burst))
+            buckets.append(Bucket("global", "global", self._global, self._burst))
         return buckets
 
     async def invoke(self, call: ToolCall) -> ToolResult:
@@ -196,10 +210,12 @@ class Limit:
             empty = await self._limiter.take(buckets)
             if empty is not None:
                 bucket, wait = empty
-                return refused(RateLimited(bucket.what, retry_after=wait), rule="limit")
+                self._on_limit(bucket.limit)
+                return refused(RateLimited(WHOSE[bucket.limit], retry_after=wait), rule="limit")
         tool = call.tool.tool_id
         running = self._running.get(tool, 0)
         if running >= self._concurrency:
+            self._on_limit("concurrency")
             return refused(ToolBusy(call.tool.name), rule="limit")
         self._running[tool] = running + 1
         try:
