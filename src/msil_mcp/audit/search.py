@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from msil_mcp.audit.records import AuditRecordRow, AuditSubjectRow
 from msil_mcp.db.database import Database
 from msil_mcp.errors import NotFound
-from msil_mcp.pagination import decode_cursor, encode_cursor, page_of
+from msil_mcp.pagination import decode_cursor, page_of
 
 _Row = AuditRecordRow
 _EXPORT_PAGE = 500
@@ -102,11 +102,6 @@ async def stream_matching(
 
 def _key(row: AuditRecordRow) -> tuple[str, int]:
     return row.at.isoformat(), row.id
-
-
-def cursor_after(row: AuditRecordRow) -> str:
-    """The cursor that continues after a record."""
-    return encode_cursor(*_key(row))
 
 
 def _select(filters: Filters, cursor: str | None) -> Select[AuditRecordRow]:
