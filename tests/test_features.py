@@ -61,9 +61,15 @@ def make_targets() -> frozenset[str]:
 @cache
 def endpoints() -> frozenset[str]:
     from msil_mcp.main import create_app
+    from msil_mcp.mcp.app import McpMiddleware
 
+    app = create_app()
     named = set()
-    for context in iter_route_contexts(create_app().routes):
+    if any(middleware.cls is McpMiddleware for middleware in app.user_middleware):
+        # The MCP door stands before the router and takes everything below its path.
+        named |= {f"{method} /mcp" for method in ("GET", "POST", "DELETE")}
+        named |= {"POST /mcp/{bundle}", "GET /.well-known/oauth-protected-resource"}
+    for context in iter_route_contexts(app.routes):
         for method in context.methods or ("GET", "POST", "DELETE", "WEBSOCKET"):
             named.add(f"{method} {context.path}")
     return frozenset(named)
@@ -90,9 +96,9 @@ def exists(reference: str) -> bool:
     if reference.startswith("make "):
         return reference.removeprefix("make ") in make_targets()
     if reference.startswith("msil-mcp "):
-        from msil_mcp.cli import app
+        from msil_mcp.cli import build
 
-        return has_command(get_command(app), reference.split()[1:])
+        return has_command(get_command(build()), reference.split()[1:])
     if reference.startswith("metric "):
         return reference.removeprefix("metric ") in metrics()
     if ENDPOINT.match(reference):
