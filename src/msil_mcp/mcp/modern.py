@@ -211,7 +211,7 @@ def _check_envelope(incoming: Incoming, request: Request) -> dict[str, Any]:
     if named_by is not None:
         name = params.get(named_by)
         sent = headers.get("mcp-name")
-        if name is not None and sent != name and decode_header(sent or "") != name:
+        if type(name) is str and sent != name and decode_header(sent or "") != name:
             raise HeaderMismatch(f"Mcp-Name must equal params.{named_by}.")
     return meta
 
