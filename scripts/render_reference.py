@@ -192,9 +192,9 @@ def command_sections(command: TyperCommand | TyperGroup, words: Sequence[str]) -
 
 def cli_page() -> str:
     """Every command with its options."""
-    from msil_mcp.cli import app
+    from msil_mcp.cli import build
 
-    sections = command_sections(get_command(app), ["msil-mcp"])
+    sections = command_sections(get_command(build()), ["msil-mcp"])
     return f"# Command line\n\n{GENERATED}\n" + "\n".join(sections)
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from databases import SECRET
-from msil_mcp.cli import app
+from msil_mcp.cli import build
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Commands:
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """Standard output of a command that must end with `code`; with an error, its line."""
-        done = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
+        done = CliRunner().invoke(build(arguments), arguments, input=stdin, catch_exceptions=False)
         assert done.exit_code == code, done.output
         return done.stdout if code == 0 else done.stderr or done.stdout
 

@@ -39,9 +39,9 @@ def test_every_setting_says_what_it_means(settings: type[Settings | BookingSetti
 
 
 def test_commands_that_pages_and_messages_name_exist() -> None:
-    from msil_mcp.cli import app
+    from msil_mcp.cli import build
 
-    commands = get_command(app).commands
+    commands = get_command(build()).commands
     missing = []
     for path, name, below in named_commands():
         command = commands.get(name)

@@ -37,7 +37,7 @@ class BadSecretKey(MsilError):
     def __init__(self, where: str) -> None:
         super().__init__(
             f"{where} must hold base64url of at least {KEY_BYTES} bytes. "
-            "Make one with: msil-mcp keys secret"
+            "Make one with: msil-mcp secret"
         )
 
 

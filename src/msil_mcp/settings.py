@@ -22,6 +22,11 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+def hand_down(settings: "Settings") -> None:
+    """Put what a command was given into the environment, for the processes it starts."""
+    os.environ |= {"HOST": settings.host, "PORT": str(settings.port)}
+
+
 def _env(name: str) -> AliasChoices:
     return AliasChoices(name, name.lower())
 
@@ -205,7 +210,7 @@ class Settings(BaseSettings):
         if not self.is_sqlite and self.secret_key is None:
             raise ValueError(
                 "MSIL_SECRET_KEY is required with PostgreSQL, because replicas share it. "
-                "Make one with: msil-mcp keys secret"
+                "Make one with: msil-mcp secret"
             )
         return self
 

@@ -1,22 +1,16 @@
-"""Commands that run things: demo, serve, migrate, booking-api."""
+"""Commands that run things: demo, serve, migrate, booking-api.
 
-import os
+Each imports what it runs when it runs: a bridge on stdio needs nothing of the server.
+"""
+
 import socket
 import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from msil_mcp.cli import demo as demonstration
 from msil_mcp.cli.output import fail, load_settings, run
-from msil_mcp.db.database import Database, database_url
-from msil_mcp.db.migrate import HEAD, downgrade, schema_revision, upgrade
-from msil_mcp.errors import MsilError
-from msil_mcp.main import create_app, metadata
-from msil_mcp.sealing import make_secret
-from msil_mcp.settings import LOOPBACK, Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; else HOST.")]
 Port = Annotated[int | None, typer.Option(help="TCP port; else PORT.")]
@@ -48,85 +42,24 @@ def serve(
 
         run(bridge(url=url))
         return
-    settings = load_settings(host=host, port=port)
-    check_servable(settings, workers=workers)
-    if workers == 1:
-        run_server(settings)
-        return
-    # Workers are started anew by uvicorn and read the settings from the environment.
-    os.environ |= {"HOST": settings.host, "PORT": str(settings.port)}
-    uvicorn.run(
-        "msil_mcp.main:app",
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=round(settings.drain_seconds),
-    )
+    from msil_mcp.cli.server import serve_http
 
-
-def check_servable(settings: Settings, *, workers: int) -> None:
-    """Refuse what would be unsafe or could not work, saying what to do."""
-    if workers > 1 and settings.is_sqlite:
-        fail(
-            "SQLite serves from one process. Use --workers 1, or set DATABASE_URL to PostgreSQL.",
-            code=2,
-        )
-    if settings.host not in LOOPBACK and run(_nobody_known(settings)):
-        fail(
-            f"Refusing to listen on {settings.host}: nobody could be told apart yet. Configure an "
-            "identity provider (MSIL_OIDC_ISSUER), or make a user or a key first "
-            "(msil-mcp users create, msil-mcp keys create), or listen on 127.0.0.1.",
-            code=2,
-        )
-
-
-async def _nobody_known(settings: Settings) -> bool:
-    if settings.oidc_issuer:
-        return False
-    from msil_mcp.cli.access import anybody_known
-    from msil_mcp.cli.database import desk
-
-    async with desk(settings) as at, at.database.reading() as session:
-        return not await anybody_known(session)
-
-
-def run_server(settings: Settings) -> None:
-    """Serve in this process until it is told to stop."""
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=round(settings.drain_seconds),
-    )
-    uvicorn.Server(config).run()
+    serve_http(load_settings(host=host, port=port), workers=workers)
 
 
 def migrate(
     down: Annotated[str | None, typer.Option(help="Go down to this revision, or `base`.")] = None,
 ) -> None:
     """Bring the database to this release's schema."""
-    database = Database(database_url(load_settings()))
-    try:
-        if down is not None:
-            downgrade(database, metadata, revision=down)
-            print(f"The database is at {down}.")
-            return
-        before = run(schema_revision(database))
-        if before == HEAD:
-            print(f"The database is at {HEAD} already.")
-            return
-        upgrade(database, metadata)
-        print(f"The database went from {before or 'nothing'} to {HEAD}.")
-    except MsilError as error:
-        fail(str(error))
+    from msil_mcp.cli.server import migrate_database
+
+    print(migrate_database(load_settings(), down=down))
 
 
 def secret() -> None:
     """Print a fresh value for MSIL_SECRET_KEY."""
+    from msil_mcp.sealing import make_secret
+
     print(make_secret())
 
 
@@ -146,6 +79,9 @@ def demo(
     data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".data"),
 ) -> None:
     """Run everything on this machine: the server, the booking service and its six tools."""
+    from msil_mcp.cli import demo as demonstration
+    from msil_mcp.cli.server import run_server
+
     port, booking_port = free_port(port), free_port(booking_port, avoid=port)
     settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir)
     if not settings.is_sqlite:
