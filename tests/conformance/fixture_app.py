@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from conformance.catalogue import ConformanceProvider
 from msil_mcp.bus import Bus, MemoryBus
@@ -85,6 +86,21 @@ class FixtureApp:
         app = Starlette(lifespan=lifespan)
         app.add_middleware(McpMiddleware, endpoint=endpoint)
         return app
+
+
+def side_by_side(**replicas: FixtureApp) -> Starlette:
+    """Replicas on one event loop, each below its name; they share what they were given alike."""
+    apps = {name: replica.create() for name, replica in replicas.items()}
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for inner in apps.values():
+                await stack.enter_async_context(inner.router.lifespan_context(inner))
+            yield
+
+    mounts = [Mount(f"/{name}", app=inner) for name, inner in apps.items()]
+    return Starlette(routes=mounts, lifespan=lifespan)
 
 
 def create_app() -> Starlette:
