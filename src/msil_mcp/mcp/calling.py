@@ -137,22 +137,13 @@ def _outcome(result: ToolResult) -> Outcome | None:
             raise CallUnavailable(result.text, retry_after=result.retry_after or 1.0)
     if result.is_error:
         return _refusal(result.text)
-    if result.structured is None:
-        return Answer(
-            b"".join((b'{"content":[{"type":"text","text":', _encode(result.text), b"}]}"))
-        )
-    return Answer(
-        b"".join(
-            (
-                b'{"content":[{"type":"text","text":',
-                _encode(result.text),
-                b'}],"structuredContent":',
-                bytes(result.structured),
-                b"}",
-            )
-        )
-    )
+    structured: tuple[bytes, ...] = ()
+    if result.structured is not None:
+        structured = (b',"structuredContent":', bytes(result.structured))
+    text = _encode(result.text)
+    return Answer((b'{"content":[{"type":"text","text":' + text + b"}]", *structured, b"}"))
 
 
 def _refusal(text: str) -> Answer:
-    return Answer(b'{"content":[{"type":"text","text":' + _encode(text) + b'}],"isError":true}')
+    shown = _encode(text)
+    return Answer((b'{"content":[{"type":"text","text":' + shown + b'}],"isError":true}',))

@@ -13,6 +13,7 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+JOINED_BYTES: Final = 64 << 10
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _EMPTY: Final[Header] = (b"content-length", b"0")
 _PROBLEM: Final[Header] = (b"content-type", PROBLEM_JSON.encode())
@@ -75,14 +76,20 @@ async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int)
 
 
 async def send_json(
-    send: Send, body: bytes, *, status: int = 200, headers: Iterable[Header] = ()
+    send: Send, *parts: bytes, status: int = 200, headers: Iterable[Header] = ()
 ) -> None:
-    """A complete JSON answer."""
-    length = (b"content-length", str(len(body)).encode())
+    """A complete JSON answer; large parts are handed on without being copied."""
+    size = sum(map(len, parts))
+    length = (b"content-length", str(size).encode())
     await send(
         {"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]}
     )
-    await send({"type": "http.response.body", "body": body})
+    if size <= JOINED_BYTES:
+        await send({"type": "http.response.body", "body": b"".join(parts)})
+        return
+    for part in parts[:-1]:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": parts[-1]})
 
 
 async def send_empty(send: Send, status: int, *, headers: Iterable[Header] = ()) -> None:

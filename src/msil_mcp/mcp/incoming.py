@@ -62,13 +62,13 @@ class Incoming:
         await send_json(self.send, body, status=status, headers=header_lines(error.headers))
 
     async def send_result(
-        self, body: bytes, *, stream: EventStream | None, headers: Sequence[Header] = ()
+        self, *parts: bytes, stream: EventStream | None, headers: Sequence[Header] = ()
     ) -> None:
         """The JSON-RPC response: as JSON, or as the last event of a stream."""
         if stream is not None and (stream.is_open or not self.accepted.json):
-            await stream.finish(body)
+            await stream.finish(b"".join(parts))
             return
-        await send_json(self.send, body, headers=headers)
+        await send_json(self.send, *parts, headers=headers)
 
 
 def idempotency_key(incoming: Incoming, meta: dict[str, Any]) -> str | None:

@@ -184,7 +184,7 @@ class LegacyEra:
             if message.method == "initialize":
                 raise InvalidMessage("initialize cannot be part of a batch")
             exchange = self._exchange(incoming, message, session, stream=None)
-            return await self._result(message, exchange, session, incoming)
+            return b"".join(await self._result(message, exchange, session, incoming))
         except MsilError as error:
             return encode_error(request_id, error, code=_code(error))
 
@@ -213,7 +213,7 @@ class LegacyEra:
         body = result.model_dump_json(by_alias=True, exclude_none=True).encode()
         await send_json(
             incoming.send,
-            encode_result(request.id, body),
+            *encode_result(request.id, body),
             headers=[(SESSION_HEADER.encode(), token.encode())],
         )
 
@@ -237,7 +237,7 @@ class LegacyEra:
             )
         try:
             exchange = self._exchange(incoming, request, session, stream=stream)
-            body = await self._watched_result(request, exchange, session, incoming)
+            parts = await self._watched_result(request, exchange, session, incoming)
         except MsilError as error:
             await incoming.send_error(
                 request.id, error, status=_status(error), code=_code(error), stream=stream
@@ -248,11 +248,11 @@ class LegacyEra:
             broken = InternalError(incoming.correlation_id)
             await incoming.send_error(request.id, broken, status=broken.status, stream=stream)
             return
-        await incoming.send_result(body, stream=stream)
+        await incoming.send_result(*parts, stream=stream)
 
     async def _watched_result(
         self, request: Request, exchange: Exchange, session: Session, incoming: Incoming
-    ) -> bytes:
+    ) -> tuple[bytes, ...]:
         watch = DisconnectWatch(incoming.receive, exchange)
         async with watch:
             with self._relay.running(session.id, request.id, watch):
@@ -261,7 +261,7 @@ class LegacyEra:
 
     async def _result(
         self, request: Request, exchange: Exchange, session: Session, incoming: Incoming
-    ) -> bytes:
+    ) -> tuple[bytes, ...]:
         own = self._own.get(request.method)
         if own is not None:
             await own(request.params, exchange, session)
@@ -272,7 +272,7 @@ class LegacyEra:
         outcome = await handler(request.params, exchange, incoming.headers)
         for _ in range(MAX_ROUNDS):
             if isinstance(outcome, Answer):
-                return encode_result(request.id, outcome.body)
+                return encode_result(request.id, *outcome.parts)
             await self._asking.ask(outcome, exchange, session)
             outcome = await handler(request.params, exchange, incoming.headers)
         raise TooManyRounds

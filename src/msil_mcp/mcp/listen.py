@@ -86,9 +86,8 @@ class _Subscription:
     def farewell(self, request_id: RequestId) -> bytes:
         """The response that ends the stream on purpose."""
         meta = {**service.SERVER_INFO_META, **self._meta}
-        return encode_result(
-            request_id, msgspec.json.encode({"resultType": "complete", "_meta": meta})
-        )
+        body = msgspec.json.encode({"resultType": "complete", "_meta": meta})
+        return b"".join(encode_result(request_id, body))
 
     def _changed(self, before: Fingerprints, seen: Fingerprints) -> list[str]:
         wanted = self._honoured

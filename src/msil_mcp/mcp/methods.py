@@ -84,7 +84,7 @@ class Methods:
         if len(listings) > 1:
             inner = b",".join(listing[1:-1] for listing in listings if len(listing) > 2)
             listings = [b"[" + inner + b"]"]
-        return Answer(b"".join((b'{"tools":', *listings, b"}")))
+        return Answer((b'{"tools":', *listings, b"}"))
 
     async def call_tool(
         self, params: dict[str, Any], exchange: Exchange, headers: Mapping[str, str]

@@ -93,9 +93,8 @@ class ModernEra:
             incoming.check_acceptable()
             if request.method == DISCOVER:
                 self._methods.check_address(incoming.caller)
-                await incoming.send_result(
-                    encode_result(request.id, self._discovery), stream=stream
-                )
+                parts = encode_result(request.id, self._discovery)
+                await incoming.send_result(*parts, stream=stream)
                 return
             exchange = self._exchange(incoming, request, meta, stream)
             await self._run(incoming, request, exchange)
@@ -117,13 +116,14 @@ class ModernEra:
         if watch.was_cancelled:
             return
         if not isinstance(outcome, Answer):
-            body = self._question(incoming, request, exchange, outcome)
-            await incoming.send_result(body, stream=exchange.stream)
+            parts = self._question(incoming, request, exchange, outcome)
+            await incoming.send_result(*parts, stream=exchange.stream)
             return
         head = CACHEABLE if method in CACHED else COMPLETE
-        rest = memoryview(outcome.body)[1:]
-        body = encode_result(request.id, head, b"," if len(rest) > 1 else b"", rest)
-        await incoming.send_result(body, stream=exchange.stream)
+        first, *more = outcome.parts
+        rest = first[1:] if first == b"{}" else b"," + first[1:]
+        parts = encode_result(request.id, head, rest, *more)
+        await incoming.send_result(*parts, stream=exchange.stream)
 
     def _exchange(
         self,
@@ -160,7 +160,7 @@ class ModernEra:
 
     def _question(
         self, incoming: Incoming, request: Request, exchange: Exchange, needed: NeedsInput
-    ) -> bytes:
+    ) -> tuple[bytes, ...]:
         for asked in needed.requests.values():
             if not exchange.declares(CAPABILITY_OF[asked.method]):
                 raise MissingCapability(CAPABILITY_OF[asked.method])

@@ -25,9 +25,9 @@ CAPABILITY_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished result."""
+    """A finished result: the parts of one encoded JSON object, the first beginning with it."""
 
-    body: bytes
+    parts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,8 @@ class Fingerprints:
 
 def answer(result: BaseModel) -> Answer:
     """A result model as an answer."""
-    return Answer(
-        result.model_dump_json(by_alias=True, exclude_none=True, exclude=ERA_MEMBERS).encode()
-    )
+    body = result.model_dump_json(by_alias=True, exclude_none=True, exclude=ERA_MEMBERS)
+    return Answer((body.encode(),))
 
 
 class Tool(Protocol):

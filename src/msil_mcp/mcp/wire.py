@@ -157,10 +157,10 @@ def _read_reply(tree: dict[str, Any], known_id: RequestId | None) -> Message:
     return Reply(known_id, result, error)
 
 
-def encode_result(request_id: RequestId, *parts: bytes | memoryview) -> bytes:
-    """The response around the parts of one encoded result object."""
+def encode_result(request_id: RequestId, *parts: bytes) -> tuple[bytes, ...]:
+    """The parts of a response around the parts of one encoded result object."""
     identity = str(request_id).encode() if type(request_id) is int else _encode(request_id)
-    return b"".join((b'{"jsonrpc":"2.0","id":', identity, b',"result":', *parts, b"}"))
+    return (b'{"jsonrpc":"2.0","id":' + identity + b',"result":', *parts, b"}")
 
 
 def encode_error(
