@@ -106,5 +106,5 @@ $(DEV): requirements-dev.txt pyproject.toml $(SETUP)
 
 tests/conformance/node_modules/.package-lock.json: $(NODE_LOCK)
 	@command -v npm >/dev/null || { echo "npm is needed for the conformance tests" >&2; exit 1; }
-	@npm ci --silent --no-audit --no-fund --prefix tests/conformance
+	@npm ci --loglevel=error --no-audit --no-fund --prefix tests/conformance
 	@touch $@

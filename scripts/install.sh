@@ -5,7 +5,7 @@ set -eu
 # uv takes a second where pip takes twenty, but it reads no pip.conf: where a package index is
 # configured only there, pip installs the same.
 install() {
-    .venv/bin/uv pip install --quiet --python .venv/bin/python "$@" ||
+    .venv/bin/uv pip install --quiet --system-certs --python .venv/bin/python "$@" ||
         .venv/bin/pip install --quiet --disable-pip-version-check "$@"
 }
 
