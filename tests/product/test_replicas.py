@@ -15,7 +15,7 @@ from product.ledger import KEPT, PLAIN, Ledger, publish
 from product.orders import agreed
 from product.polling import eventually
 from product.processes import ServerProcess, environment, server_processes
-from running import Product, furnish
+from running import Product, Reply, furnish
 
 pytestmark = pytest.mark.anyio
 
@@ -145,23 +145,27 @@ async def begun(product: Product, ledger: Ledger, tool: str) -> "asyncio.Task[An
     return call
 
 
-async def repeat(product: Product, tool: str) -> tuple[int, Any]:
-    reply = await product.call(tool, {"text": tool}, key=f"once-{tool}")
-    return reply.status, reply.json
+async def repeat(product: Product, tool: str) -> Reply:
+    return await product.call(tool, {"text": tool}, key=f"once-{tool}")
+
+
+async def final_answer(product: Product, tool: str) -> Reply:
+    """What the repeated write is answered once the dead server's lease on it has ended."""
+
+    async def settled() -> bool:
+        return (await repeat(product, tool)).json.get("error") != "call_in_flight"
+
+    await eventually(settled, within=10, every=0.5)
+    return await repeat(product, tool)
 
 
 async def check_nothing_happened_twice(product: Product, ledger: Ledger) -> None:
     """Repeat both writes, whose server was killed, until each has its final answer."""
 
-    async def settled() -> bool:
-        """the dead server's lease on the write has ended"""
-        return (await repeat(product, KEPT))[1].get("error") != "call_in_flight"
-
-    await eventually(settled, within=10, every=0.5)
-    status, kept = await repeat(product, KEPT)
-    assert (status, kept["structured"]["text"]) == (200, KEPT), kept
-    status, plain = await repeat(product, PLAIN)
-    assert (status, plain["error"]) == (409, "outcome_unknown"), plain
+    kept = await final_answer(product, KEPT)
+    assert (kept.status, kept.json.get("structured")) == (200, {"number": 1, "text": KEPT})
+    plain = await final_answer(product, PLAIN)
+    assert (plain.status, plain.json["error"]) == (409, "outcome_unknown")
     assert sorted(ledger.entries) == sorted([KEPT, PLAIN])
     sent = [request.get("idempotency-key") for request in ledger.requests]
     with_key = [key for key in sent if key]
@@ -181,7 +185,7 @@ async def test_a_write_of_a_killed_replica_is_finished_by_the_other_or_not_sent_
     broken = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(one, aiohttp.ClientError) for one in broken), broken
     in_flight = await repeat(replicas.there, KEPT)
-    assert in_flight[1]["error"] == "call_in_flight"
+    assert (in_flight.status, in_flight.json["error"]) == (409, "call_in_flight")
     await check_nothing_happened_twice(replicas.there, ledger)
 
 
@@ -203,6 +207,6 @@ async def test_a_write_of_a_killed_server_is_finished_after_its_restart_on_sqlit
             await asyncio.gather(*calls, return_exceptions=True)
         with server_processes(env, tmp_path) as [second]:
             again = Product(settings, booking_url, url=second.url, keys=keys)
-            status, kept = await repeat(again, KEPT)
-            assert status == 200, kept
+            at_once = await repeat(again, KEPT)
+            assert at_once.status == 200, at_once.body
             await check_nothing_happened_twice(again, ledger)
