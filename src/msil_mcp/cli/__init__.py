@@ -7,6 +7,8 @@ from typing import Final
 
 import typer
 
+from msil_mcp.cli.output import quiet_logging
+
 COMMANDS: Final = {
     "demo": "serving",
     "serve": "serving",
@@ -46,4 +48,5 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
 
 def main() -> None:
     """Entry point of `msil-mcp`."""
+    quiet_logging()
     build(sys.argv[1:])()

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
+import structlog
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +33,14 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "settings"
         fail(f"{where}: {first['msg'].removeprefix('Value error, ')}", code=2)
+
+
+def quiet_logging() -> None:
+    """Commands speak for themselves; of the log only warnings are shown, on stderr."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

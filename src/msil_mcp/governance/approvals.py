@@ -232,8 +232,8 @@ class Approvals:
     ) -> Approval:
         """Record a person's answer.
 
-        Through elicitation and chat the caller answers for itself, since a person sits there.
-        By REST and CLI it takes approvals:decide, or a signed-in person's own call.
+        Through elicitation, chat and the command line the caller may answer for itself, since a
+        person sits there; by REST only who signed in. For others' calls it takes approvals:decide.
         """
         async with self._changing() as session:
             approval = await session.get(Approval, approval_id, with_for_update=True)
@@ -299,7 +299,7 @@ def _may_decide(approval: Approval, *, principal: Principal, via: Via) -> bool:
 
 
 def _in_person(principal: Principal, *, via: Via) -> bool:
-    return via in {"elicitation", "chat"} or principal.kind == "user"
+    return via in {"elicitation", "chat", "cli"} or principal.kind == "user"
 
 
 async def consume(session: AsyncSession, approval_id: str, *, execution_id: str) -> None:
