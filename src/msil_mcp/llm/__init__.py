@@ -1,0 +1,1 @@
+"""Language models: providers, prices, tool schemas, and the scripted model."""
