@@ -17,6 +17,8 @@ RENDER = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 COMMAND = re.compile(r"(?<!application_name=\")\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
+VARIABLE = re.compile(r"\bMSIL_[A-Z][A-Z_]*[A-Z]\b")
+OF_TESTS = {"MSIL_REQUIRE_ALL"}
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 
@@ -60,3 +62,14 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert lost == []
+
+
+def test_variables_that_pages_and_messages_name_are_settings() -> None:
+    known = set(VARIABLE.findall(RENDER["settings_page"]())) | OF_TESTS
+    unknown = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (*PAGES, *SOURCES)
+        for name in VARIABLE.findall(path.read_text(encoding="utf-8"))
+        if name not in known
+    ]
+    assert unknown == []
