@@ -9,6 +9,8 @@ from typing import Any, Final
 import mcp_types
 from pydantic import BaseModel, ValidationError
 
+from msil_mcp.errors import Unavailable
+from msil_mcp.mcp.changes import Changes
 from msil_mcp.mcp.exchange import Exchange
 from msil_mcp.mcp.faults import InvalidParams, MissingCapability
 from msil_mcp.mcp.providers import CAPABILITY_OF, NeedsInput
@@ -36,11 +38,22 @@ class BadAnswer(InvalidParams):
         super().__init__(f"The client did not answer {method} as the protocol has it.")
 
 
+class Stopping(Unavailable):
+    """The process ends while a person is still thinking."""
+
+    slug = "stopping"
+    title = "Stopping"
+
+    def __init__(self) -> None:
+        super().__init__("This server is stopping. Nothing was done; repeat the call.")
+
+
 class Asking:
     """Puts what a provider needs to the client and gives the answers to the exchange."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, changes: Changes) -> None:
         self._relay = relay
+        self._changes = changes
 
     async def ask(self, needed: NeedsInput, exchange: Exchange, session: Session) -> None:
         """Ask one after the other; a form that is refused or never answered counts as closed."""
@@ -66,11 +79,21 @@ class Asking:
         give_up = loop.time() + ASKING_SECONDS
         with self._relay.question(session.id) as (request_id, answer):
             await stream.send_message(encode_request(request_id, method, params))
-            while not answer.done() and loop.time() < give_up:
-                await asyncio.wait({answer}, timeout=KEEP_ALIVE_SECONDS)
-                if not answer.done():
+            closed = asyncio.create_task(self._changes.closed())
+            try:
+                while not answer.done() and loop.time() < give_up:
+                    awaited: set[asyncio.Future[Any]] = {answer, closed}
+                    await asyncio.wait(
+                        awaited, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if answer.done():
+                        return answer.result()
+                    if closed.done():
+                        raise Stopping
                     await stream.keep_alive()
-            return answer.result() if answer.done() else None
+            finally:
+                closed.cancel()
+            return None
 
 
 def _read(method: str, result: dict[str, Any] | None) -> BaseModel:

@@ -17,6 +17,7 @@ from msil_mcp.mcp.modern import ModernEra
 from msil_mcp.mcp.providers import Provider
 from msil_mcp.mcp.relay import Relay
 from msil_mcp.mcp.sessions import Revocations, Sessions
+from msil_mcp.mcp.stopping import told_to_stop
 from msil_mcp.principal import Authenticator
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
@@ -72,7 +73,8 @@ async def running_mcp(
     )
     await relay.start()
     try:
-        yield RunningMcp(app, changes)
+        with told_to_stop(changes.close):
+            yield RunningMcp(app, changes)
     finally:
         changes.close()
         await relay.close()

@@ -89,7 +89,7 @@ class LegacyEra:
         self._relay = relay
         self._bus = bus
         self._changes = changes
-        self._asking = Asking(relay)
+        self._asking = Asking(relay, changes)
         self._stream = SessionStream(methods, relay, changes)
         self._timeout = call_timeout_seconds
         self._own: Final = {
