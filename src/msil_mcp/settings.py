@@ -6,6 +6,7 @@ the reference.
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -68,7 +69,77 @@ class Settings(BaseSettings):
         description="Base URL of an OpenAI-compatible provider. Empty: OpenAI itself.",
     )
     openai_model: str = Field(
-        "gpt-4o-mini", validation_alias=_env("OPENAI_MODEL"), description="Model of the chat."
+        "gpt-4o-mini",
+        validation_alias=_env("OPENAI_MODEL"),
+        description="Model of the chat. A prefix names another provider: azure:, anthropic:, "
+        "bedrock:, ollama: or vllm:, and scripted: for the model of this product.",
+    )
+    azure_openai_endpoint: str = Field(
+        "",
+        validation_alias=_env("AZURE_OPENAI_ENDPOINT"),
+        description="Endpoint of the Azure OpenAI resource, for azure: models.",
+    )
+    azure_openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=_env("AZURE_OPENAI_API_KEY"),
+        description="Key of the Azure OpenAI resource.",
+    )
+    openai_api_version: str = Field(
+        "",
+        validation_alias=_env("OPENAI_API_VERSION"),
+        description="API version of Azure OpenAI. Empty: the endpoint's v1 API.",
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=_env("ANTHROPIC_API_KEY"),
+        description="Key of Anthropic, for anthropic: models.",
+    )
+    aws_region: str = Field(
+        "",
+        validation_alias=_env("AWS_REGION"),
+        description="Region of Amazon Bedrock, for bedrock: models. The credentials are those AWS "
+        "finds by itself: a role, a profile or its variables.",
+    )
+    ollama_base_url: str = Field(
+        "http://127.0.0.1:11434/v1",
+        validation_alias=_env("OLLAMA_BASE_URL"),
+        description="Base URL of Ollama, for ollama: models.",
+    )
+    vllm_base_url: str = Field(
+        "http://127.0.0.1:8001/v1",
+        validation_alias=_env("VLLM_BASE_URL"),
+        description="Base URL of vLLM, for vllm: models.",
+    )
+    model_fallbacks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Models asked in this order when the one before cannot answer, separated by "
+        "commas.",
+    )
+    models_by_role: dict[str, list[str]] = Field(
+        {},
+        description="JSON object: for each role the models its holders may choose, where * stands "
+        "for anything. Empty: everybody gets the model of the chat.",
+    )
+    model_prices: dict[str, dict[str, Decimal]] = Field(
+        {},
+        description="JSON object: for each model its prices in US dollars per million tokens as "
+        "input, output and, where it differs, cached_input. Others are looked up.",
+    )
+    model_timeout_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="Longest a model may take for an answer, or between two pieces of a streamed "
+        "one, in seconds.",
+    )
+    model_first_token_seconds: float = Field(
+        30.0, gt=0, description="Longest a model may take to begin a streamed answer, in seconds."
+    )
+    model_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="How often a failed model request is repeated while nothing of its answer was "
+        "shown.",
     )
     otel_exporter_otlp_endpoint: str = Field(
         "",
@@ -197,7 +268,10 @@ class Settings(BaseSettings):
     def _split_lists(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        lists = {"allowed_hosts", "allowed_origins", "redact_output", "oidc_algorithms"}
+        lists = {
+            "allowed_hosts", "allowed_origins", "redact_output", "oidc_algorithms",
+            "model_fallbacks",
+        }  # fmt: skip
         return {
             key: tuple(part.strip() for part in value.split(",") if part.strip())
             if key in lists and isinstance(value, str)
