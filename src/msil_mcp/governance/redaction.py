@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from msil_mcp.audit.masking import mask_text
+from msil_mcp.audit.masking import Masker, mask_text
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult
 
@@ -38,6 +38,7 @@ class Redact:
     def __init__(self, *, settings: Settings, inner: ToolInvoker) -> None:
         self._inner = inner
         self._kinds = frozenset({"secret", *settings.redact_output})
+        self._masker = Masker(kinds=self._kinds)
         self._max_bytes = settings.max_result_bytes
 
     async def invoke(self, call: ToolCall) -> ToolResult:
@@ -52,6 +53,8 @@ class Redact:
             text = clean(text)
         masked = mask_text(text, kinds=self._kinds)
         if structured is not None and masked != result.text:
+            # Value by value: what is masked in JSON text may be a number, or end in a bracket.
+            masked = _encode(self._masker.mask(msgspec.json.decode(text)))
             structured = msgspec.Raw(masked.encode())
         if len(masked) * 4 > self._max_bytes and len(masked.encode()) > self._max_bytes:
             return self._cut(result, masked)
