@@ -21,6 +21,7 @@ from msil_mcp.cli.output import (
     show_table,
 )
 from msil_mcp.egress import Egress
+from msil_mcp.errors import MsilError
 from msil_mcp.governance.rules import UnknownTool
 from msil_mcp.identity.authentication import cli_principal
 from msil_mcp.main import running
@@ -107,6 +108,9 @@ async def _read(spec: str, *, settings: Settings) -> bytes:
     try:
         # The operator typed this address, so it may be inside the network.
         answer = await egress.fetch(spec, purpose="document", allow_private=True)
+    except MsilError as error:
+        fail(f"{spec}: {error}")
+    else:
         return answer.body
     finally:
         await egress.close()

@@ -3,13 +3,12 @@
 import uvicorn
 
 from msil_mcp.cli.access import anybody_known
-from msil_mcp.cli.database import desk
 from msil_mcp.cli.output import fail, run
+from msil_mcp.db.alone import hold_alone
 from msil_mcp.db.database import Database, database_url
 from msil_mcp.db.migrate import HEAD, downgrade, schema_revision, upgrade
-from msil_mcp.errors import MsilError
-from msil_mcp.main import create_app, metadata
-from msil_mcp.settings import LOOPBACK, Settings, hand_down
+from msil_mcp.main import create_app, metadata, prepare_schema
+from msil_mcp.settings import Settings, hand_down
 
 
 def serve_http(settings: Settings, *, workers: int) -> None:
@@ -38,7 +37,7 @@ def check_servable(settings: Settings, *, workers: int) -> None:
             "SQLite serves from one process. Use --workers 1, or set DATABASE_URL to PostgreSQL.",
             code=2,
         )
-    if settings.host not in LOOPBACK and run(_nobody_known(settings)):
+    if run(_nobody_could_enter(settings)):
         fail(
             f"Refusing to listen on {settings.host}: nobody could be told apart yet. Configure an "
             "identity provider (MSIL_OIDC_ISSUER), or make a user or a key first "
@@ -47,11 +46,23 @@ def check_servable(settings: Settings, *, workers: int) -> None:
         )
 
 
-async def _nobody_known(settings: Settings) -> bool:
-    if settings.oidc_issuer:
-        return False
-    async with desk(settings) as at, at.database.reading() as session:
-        return not await anybody_known(session)
+async def _nobody_could_enter(settings: Settings) -> bool:
+    """Whether the address is open and no caller known; raises when the database is not ready.
+
+    A server would find that out by itself, but then what to do about it is the last line of a
+    traceback, and uvicorn starts a worker that failed again and again.
+    """
+    database = Database(database_url(settings))
+    try:
+        await prepare_schema(settings, database)
+        if settings.is_sqlite:
+            hold_alone(database).close()
+        if settings.is_loopback or settings.oidc_issuer:
+            return False
+        async with database.reading() as session:
+            return not await anybody_known(session)
+    finally:
+        await database.close()
 
 
 def run_server(settings: Settings) -> None:
@@ -69,15 +80,24 @@ def run_server(settings: Settings) -> None:
 
 def migrate_database(settings: Settings, *, down: str | None) -> str:
     """Migrate up, or down to a revision; returns what to say of it."""
+    from alembic.util import CommandError
+
     database = Database(database_url(settings))
+    before = run(_revision(database))
+    if down is None and before == HEAD:
+        return f"The database is at {HEAD} already."
     try:
         if down is not None:
             downgrade(database, metadata, revision=down)
             return f"The database is at {down}."
-        before = run(schema_revision(database))
-        if before == HEAD:
-            return f"The database is at {HEAD} already."
         upgrade(database, metadata)
-    except MsilError as error:
-        fail(str(error))
+    except CommandError as error:
+        fail(f"{error}. The database is at {before or 'nothing'}; this release's schema is {HEAD}.")
     return f"The database went from {before or 'nothing'} to {HEAD}."
+
+
+async def _revision(database: Database) -> str | None:
+    try:
+        return await schema_revision(database)
+    finally:
+        await database.close()

@@ -80,7 +80,7 @@ def demo(
 ) -> None:
     """Run everything on this machine: the server, the booking service and its six tools."""
     from msil_mcp.cli import demo as demonstration
-    from msil_mcp.cli.server import run_server
+    from msil_mcp.cli.server import check_servable, run_server
 
     port, booking_port = free_port(port), free_port(booking_port, avoid=port)
     settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir)
@@ -88,6 +88,7 @@ def demo(
         fail(
             "The demo keeps its data in SQLite. Unset DATABASE_URL, or use: msil-mcp serve", code=2
         )
+    check_servable(settings, workers=1)
     booking = demonstration.booking_server(booking_port, data_dir=data_dir)
     threading.Thread(target=booking.run, name="booking-api", daemon=True).start()
     welcome = run(demonstration.prepare(settings, booking_url=f"http://127.0.0.1:{booking_port}"))
