@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -26,6 +27,39 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID_BYTES = 4
 KEY_FILE = "secret.key"
+ENTROPY_PAGE = 4096
+
+
+class _Entropy:
+    """Random bytes of the system, fetched by the page: a system call an id costs too much."""
+
+    def __init__(self) -> None:
+        self._page = b""
+        self._at = 0
+        # A child must not draw what its parent draws.
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._page = b""
+        self._at = 0
+
+    def draw(self, size: int) -> bytes:
+        """Bytes that nobody else is given; on any thread of one event loop's process."""
+        with _entropy_lock:
+            if self._at + size > len(self._page):
+                self._page, self._at = os.urandom(ENTROPY_PAGE), 0
+            self._at += size
+            return self._page[self._at - size : self._at]
+
+
+_entropy_lock = threading.Lock()
+_entropy = _Entropy()
+
+
+def random_hex(size: int) -> str:
+    """So many random bytes, in hexadecimal; for ids, not for keys."""
+    return _entropy.draw(size).hex()
 
 
 class BadSecretKey(MsilError):

@@ -5,7 +5,6 @@ lease, renewed while the owner lives, so that a dead owner does not block a key 
 """
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors,
 from msil_mcp.errors import Conflict, Unprocessable
 from msil_mcp.governance.approvals import consume
 from msil_mcp.openapi.canonical import arguments_hash
+from msil_mcp.sealing import random_hex
 from msil_mcp.tools.call import ToolCall, ToolResult
 
 LEASE_SECONDS = 6.0
@@ -147,7 +147,7 @@ class StoredResult(msgspec.Struct, frozen=True):
 
 def new_execution_id() -> str:
     """Ordered by time, unguessable at the end."""
-    return f"{time.time_ns() // 1000:014x}{os.urandom(8).hex()}"
+    return f"{time.time_ns() // 1000:014x}{random_hex(8)}"
 
 
 def stored_result(result: ToolResult) -> str:

@@ -1,9 +1,10 @@
 """What every log line, audit row, span and upstream request of one request has in common."""
 
-import os
 import re
 from contextvars import ContextVar
 from typing import Final
+
+from msil_mcp.sealing import random_hex
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
 CORRELATION_HEADER_BYTES: Final = b"x-correlation-id"
@@ -19,7 +20,7 @@ trace_ids: ContextVar[tuple[str, str] | None] = ContextVar("trace_ids", default=
 
 def new_correlation_id() -> str:
     """128 random bits in hexadecimal."""
-    return os.urandom(16).hex()
+    return random_hex(16)
 
 
 def accept_correlation_id(value: bytes) -> str:
