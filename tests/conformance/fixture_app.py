@@ -3,7 +3,7 @@
 Everybody is the same caller, unless a request carries another name in `X-Caller`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,8 @@ from msil_mcp.bus import Bus, MemoryBus
 from msil_mcp.errors import Unauthenticated
 from msil_mcp.mcp.app import McpEndpoint, McpMiddleware
 from msil_mcp.mcp.build import RunningMcp, running_mcp
-from msil_mcp.principal import Principal
+from msil_mcp.mcp.providers import Provider
+from msil_mcp.principal import Authenticator, Principal
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
 
@@ -59,6 +60,8 @@ class FixtureApp:
     revocations: MemoryRevocations = field(default_factory=MemoryRevocations)
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
     provider: ConformanceProvider = field(default_factory=ConformanceProvider)
+    more_providers: Sequence[Provider] = ()
+    authenticator: Authenticator = field(default_factory=Everybody)
     running: RunningMcp | None = None
 
     def create(self) -> Starlette:
@@ -70,8 +73,8 @@ class FixtureApp:
                 await self.bus.start()
                 self.running = await stack.enter_async_context(
                     running_mcp(
-                        providers=[self.provider],
-                        authenticator=Everybody(),
+                        providers=[self.provider, *self.more_providers],
+                        authenticator=self.authenticator,
                         bus=self.bus,
                         keyring=KEYRING,
                         settings=self.settings,
