@@ -41,6 +41,7 @@ INVALID = {
     "no version of JSON-RPC": {"id": 1, "method": "tools/list"},
     "another version of JSON-RPC": ASKED | {"jsonrpc": "1.0"},
     "id null": ASKED | {"id": None},
+    "id too large": ASKED | {"id": 2**64},
     "id a fraction": ASKED | {"id": 1.5},
     "id an object": ASKED | {"id": {}},
     "id a boolean": ASKED | {"id": True},

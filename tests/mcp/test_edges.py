@@ -192,6 +192,18 @@ def test_a_process_holds_only_so_many_streams(monkeypatch: pytest.MonkeyPatch, u
     assert (response.status, response.code) == (503, -32050)
 
 
+def test_one_caller_cannot_take_all_streams(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(changes, "MAX_STREAMS_OF_ONE", 1)
+    greedy, other = Talk(url, MODERN, extra={"X-Caller": "greedy"}), Talk(url, MODERN)
+    listen = greedy.request("subscriptions/listen", {"notifications": {}})
+
+    with greedy.stream(listen) as held:
+        next(held.messages())
+        assert greedy.post(listen).status == 503
+        with other.stream(listen) as stream:
+            assert next(stream.messages())
+
+
 def test_before_it_runs_the_endpoint_says_so() -> None:
     async def nowhere(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("not for us")

@@ -134,6 +134,15 @@ def test_a_state_holds_for_its_own_call_alone(shared_product: Product) -> None:
     assert [(each.status, each.code) for each in refused] == [(400, -32602)] * 4
 
 
+def test_numbers_beyond_64_bits_are_only_numbers(shared_product: Product, version: str) -> None:
+    talk = talk_to(shared_product, version, elicitation={})
+
+    response = talk.call(BOOK, order() | {"notes": "n", "unknown": 2**80})
+
+    assert response.result["isError"] is True
+    assert "unknown" in text_of(response)
+
+
 def test_a_state_expires(templates: Templates, booking_url: str) -> None:
     with templates.clone("sqlite") as url:
         settings = settings_for(url, approval_ttl_seconds=1e-3)

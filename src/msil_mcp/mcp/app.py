@@ -165,12 +165,15 @@ class McpMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route by the path alone."""
-        if scope["type"] == "http":
-            path = scope["path"].removeprefix(scope.get("root_path", ""))
-            if path == PATH or path.startswith((PATH + "/", METADATA_PATH)):
-                await self._endpoint(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        await (self._endpoint if is_for_mcp(scope) else self._app)(scope, receive, send)
+
+
+def is_for_mcp(scope: Scope) -> bool:
+    """Whether a request is for /mcp, an address below it, or the resource metadata."""
+    if scope["type"] != "http":
+        return False
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path == PATH or path.startswith((PATH + "/", METADATA_PATH))
 
 
 def _bundle_of(scope: Scope) -> str | None:

@@ -135,7 +135,7 @@ def _outcome(result: ToolResult) -> Outcome | None:
             raise CallLimited(result.text, retry_after=result.retry_after or 1.0)
         if result.status == Unavailable.status:
             raise CallUnavailable(result.text, retry_after=result.retry_after or 1.0)
-    if result.is_error:
+    if result.is_error or result.outcome == "needs_confirmation":
         return _refusal(result.text)
     structured: tuple[bytes, ...] = ()
     if result.structured is not None:

@@ -1,6 +1,7 @@
 """Standing streams: they wake when the catalogue may have changed, and end with the process."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from msil_mcp.mcp.sse import KEEP_ALIVE_SECONDS, EventStream
 from msil_mcp.principal import Authenticator
 
 MAX_STREAMS: Final = 4096
+MAX_STREAMS_OF_ONE: Final = 128
 
 
 class TooManyStreams(Unavailable):
@@ -21,7 +23,7 @@ class TooManyStreams(Unavailable):
     title = "Too many streams"
 
     def __init__(self) -> None:
-        super().__init__("This server has no room for another stream. Try again later.")
+        super().__init__("There is no room for another stream. Close one, or try again later.")
 
 
 class Changes:
@@ -30,6 +32,7 @@ class Changes:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
         self._listeners: set[asyncio.Event] = set()
+        self._owned: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
     def announce(self) -> None:
@@ -52,15 +55,21 @@ class Changes:
         await self._closing.wait()
 
     @contextmanager
-    def _listening(self) -> Iterator[asyncio.Event]:
-        if len(self._listeners) >= MAX_STREAMS:
+    def standing(self, caller: Caller) -> Iterator[asyncio.Event]:
+        """Counts a stream, and wakes it; TooManyStreams for the process or for one caller."""
+        owner = caller.principal.id
+        if len(self._listeners) >= MAX_STREAMS or self._owned[owner] >= MAX_STREAMS_OF_ONE:
             raise TooManyStreams
         woken = asyncio.Event()
         self._listeners.add(woken)
+        self._owned[owner] += 1
         try:
             yield woken
         finally:
             self._listeners.discard(woken)
+            self._owned[owner] -= 1
+            if not self._owned[owner]:
+                del self._owned[owner]
 
     async def follow(
         self,
@@ -75,7 +84,7 @@ class Changes:
         The credential is proved again each time, so a stream ends with the right to have it.
         Answers whether the client is still there to be told of the end.
         """
-        with self._listening() as woken:
+        with self.standing(incoming.caller) as woken:
             gone = asyncio.create_task(_disconnect(incoming, woken))
             try:
                 await begin()

@@ -1,5 +1,6 @@
 """How a person is asked before a write: the words, the form, and what an answer means."""
 
+import json
 from typing import Any, Final, Literal, Protocol
 
 import mcp_types
@@ -53,7 +54,7 @@ def question(confirmation: Confirmation) -> mcp_types.ElicitRequestFormParams:
 def _message(confirmation: Confirmation) -> str:
     lines = [confirmation.sentence, ""]
     for name, value in confirmation.arguments.items():
-        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{name}: {shown[:SHOWN_VALUE]}{'…' if len(shown) > SHOWN_VALUE else ''}")
     lines += ["", f"This sends {confirmation.method} {confirmation.url}"]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from msil_mcp.mcp.exchange import Caller
 from msil_mcp.mcp.faults import InvalidParams
 from msil_mcp.mcp.http import Header, Receive, Scope, Send, header_lines, send_json
 from msil_mcp.mcp.sse import EventStream
-from msil_mcp.mcp.wire import RequestId, encode_error
+from msil_mcp.mcp.wire import RequestId, encode_error, is_identifier
 
 IDEMPOTENCY_META: Final = "msil/idempotencyKey"
 MAX_KEY: Final = 200
@@ -86,4 +86,4 @@ def idempotency_key(incoming: Incoming, meta: dict[str, Any]) -> str | None:
 def progress_token(meta: dict[str, Any]) -> int | str | None:
     """The token that progress notifications carry."""
     token = meta.get("progressToken")
-    return token if type(token) is int or type(token) is str else None
+    return token if is_identifier(token) else None

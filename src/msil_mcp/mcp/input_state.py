@@ -6,6 +6,7 @@ what it names: an approval row is consumed when it is used.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,8 +18,6 @@ from msil_mcp.principal import Principal
 from msil_mcp.sealing import BadSeal, Keyring
 
 PURPOSE: Final = "mcp-request-state"
-
-_canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -68,4 +67,5 @@ class InputStates:
 
 def _binding(principal: Principal, method: str, params: Mapping[str, Any]) -> bytes:
     call = {key: params.get(key) for key in ("name", "uri", "arguments")}
-    return hashlib.sha256(_canonical((principal.id, method, call))).digest()
+    bound = json.dumps((principal.id, method, call), sort_keys=True)
+    return hashlib.sha256(bound.encode()).digest()

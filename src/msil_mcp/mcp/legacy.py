@@ -39,6 +39,7 @@ from msil_mcp.mcp.wire import (
     Request,
     encode_error,
     encode_result,
+    is_identifier,
     read_message,
 )
 
@@ -222,7 +223,7 @@ class LegacyEra:
             await self._relay.answer(session.id, message)
         elif message.method == "notifications/cancelled":
             request_id = message.params.get("requestId")
-            if isinstance(request_id, (int, str)):
+            if is_identifier(request_id):
                 await self._relay.tell(Cancelled(session.id, request_id))
 
     async def _answer(self, incoming: Incoming, request: Request, session: Session) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from msil_mcp.bus import Bus, BusInterrupted, BusUnavailable, SubscriberTooSlow
+from msil_mcp.bus import Bus, BusInterrupted, BusUnavailable, PayloadTooLarge, SubscriberTooSlow
 from msil_mcp.mcp.changes import Changes
 from msil_mcp.mcp.http import Send
 from msil_mcp.mcp.incoming import Incoming
@@ -62,7 +62,7 @@ class ReplayableStream(EventStream):
     async def _keep(self, mark: bytes, message: bytes) -> str | None:
         try:
             return self._id(await self._bus.publish(self._topic, mark + message))
-        except BusUnavailable:
+        except (BusUnavailable, PayloadTooLarge):
             # The client still gets the event; only a later resumption would miss it.
             return None
 
@@ -74,6 +74,13 @@ async def resume(
     incoming: Incoming, *, bus: Bus, changes: Changes, session_id: str, last_event_id: str
 ) -> None:
     """Send what followed an event of an answer stream of this session, up to its end."""
+    with changes.standing(incoming.caller):
+        await _resume(incoming, bus, changes, session_id, last_event_id)
+
+
+async def _resume(
+    incoming: Incoming, bus: Bus, changes: Changes, session_id: str, last_event_id: str
+) -> None:
     stream_id, _, sequence = last_event_id.removeprefix(PREFIX).rpartition(".")
     stream = EventStream(incoming.send)
     topic = _topic(session_id, stream_id[:40])

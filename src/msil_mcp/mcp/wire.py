@@ -7,7 +7,7 @@ and depth are checked here, from byte counts where these can prove that all is w
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -120,12 +120,17 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def is_identifier(value: object) -> TypeGuard[RequestId]:
+    """Whether this can name a request or its progress: a string, or an integer of 64 bits."""
+    return type(value) is str or (type(value) is int and -(2**63) <= value < 2**63)
+
+
 def read_message(tree: Any) -> Message:
     """One JSON-RPC message of a decoded body or batch entry."""
     if type(tree) is not dict:
         return Malformed(None, InvalidMessage("it must be a JSON object"))
     request_id = tree.get("id")
-    id_is_valid = type(request_id) is int or type(request_id) is str
+    id_is_valid = is_identifier(request_id)
     known_id = request_id if id_is_valid else None
     if tree.get("jsonrpc") != "2.0":
         return Malformed(known_id, InvalidMessage('the member "jsonrpc" must be "2.0"'))
