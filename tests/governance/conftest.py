@@ -20,9 +20,11 @@ class Desk:
     office: Office
     url: str
 
-    async def bring(self, raw: bytes) -> Reply:
-        """Import a document and put it in force, in the bundle the role `user` sees."""
-        query = "bundle=service_booking&publish=true&allow_private=true"
+    async def bring(
+        self, raw: bytes, *, bundle: str = "service_booking", publish: bool = True
+    ) -> Reply:
+        """Import a document, in force at once and in the bundle the role `user` sees."""
+        query = f"bundle={bundle}&publish={str(publish).lower()}&allow_private=true"
         path = f"/api/specs?{query}"
         return await self.product.request("POST", path, role="administrator", data=raw)
 

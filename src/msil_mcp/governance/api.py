@@ -1,8 +1,9 @@
 """REST routes for people who approve: the inbox, one request, and the answer."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,13 +16,20 @@ router = APIRouter(prefix="/api/approvals", tags=["approvals"])
 Self = Annotated[Principal, Depends(require("profile:read"))]
 
 
+class Place(NamedTuple):
+    """Where a page of the inbox ended."""
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: str
+
+
 class ApprovalOut(BaseModel):
     """A request for agreement; arguments and URL are masked."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    state: ApprovalState
+    state: ApprovalState = Field(validation_alias="standing")
     principal_id: str
     principal_name: str
     tool_name: str
@@ -66,11 +74,15 @@ async def list_approvals(
     cursor: Cursor = None,
 ) -> Page[ApprovalOut]:
     """One's own requests, or everybody's with approvals:read; newest first."""
-    before = decode_cursor(cursor, tuple[datetime])[0] if cursor else None
+    before = decode_cursor(cursor, Place) if cursor else None
     rows = await approvals.inbox(principal=principal, state=state, before=before, limit=limit)
-    kept, following = page_of(rows, limit=limit, key=lambda row: (row.created_at.isoformat(),))
+    kept, following = page_of(rows, limit=limit, key=_place)
     items = [ApprovalOut.model_validate(row) for row in kept]
     return Page(items=items, next_cursor=following)
+
+
+def _place(row: Approval) -> tuple[str, str]:
+    return row.created_at.isoformat(), row.id
 
 
 @router.get("/{approval_id}")

@@ -4,27 +4,28 @@ An approval is bound to the caller, the version of the tool and the hash of its 
 used once, in the transaction that inserts the call's intent. What is shown of it is masked.
 """
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import JSON, Index, String, Text, select, update
+from sqlalchemy import JSON, Index, String, Text, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from msil_mcp.audit.masking import mask_text
 from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
 from msil_mcp.errors import Conflict, Forbidden, NotFound
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.observability.metrics import ApprovalEvent
-from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.principal import Principal
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import Confirmation, ToolCall
 
 Via = Literal["elicitation", "chat", "rest", "cli"]
+OPEN: Final = ("pending", "approved")
+IDENTITY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 ApprovalState = Literal["pending", "approved", "declined", "consumed", "expired"]
 
 
@@ -60,6 +61,12 @@ class Approval(Base):
     decided_via: Mapped[str | None] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(Text)
     execution_id: Mapped[str | None] = mapped_column(String(40))
+
+    @property
+    def standing(self) -> str:
+        """The state as it is now: what was not used in time has expired."""
+        late = self.state in OPEN and self.expires_at <= utc_now()
+        return "expired" if late else self.state
 
 
 class UnknownApproval(NotFound):
@@ -145,42 +152,41 @@ class Approvals:
         self._base_url = settings.base_url
 
     async def usable(self, call: ToolCall) -> Approval | None:
-        """The open or answered approval for exactly this call, newest first.
+        """The approval for exactly this call: an answered one, else the newest that waits.
 
         With `call.approval_id`, that one: UnknownApproval or ApprovalMismatch if it does not fit.
         """
-        digest = arguments_hash(call.arguments)
         async with self._reading() as session:
             if call.approval_id is not None:
-                approval = await session.get(Approval, call.approval_id)
-                if approval is None:
-                    raise UnknownApproval
-                self._check_binding(approval, call=call, digest=digest)
+                approval = await _found(session, call.approval_id)
+                self._check_binding(approval, call=call)
                 return approval
             query = (
                 select(Approval)
                 .where(
                     Approval.principal_id == call.principal.id,
                     Approval.tool_hash == call.tool.hash,
-                    Approval.arguments_hash == digest,
-                    Approval.state.in_(("pending", "approved")),
+                    Approval.arguments_hash == call.arguments_hash,
+                    Approval.state.in_(OPEN),
                     Approval.expires_at > utc_now(),
                 )
-                .order_by(Approval.created_at.desc())
+                # Of equal requests one may be answered and the other not: the answer counts.
+                .order_by(Approval.state, Approval.created_at.desc())
                 .limit(1)
             )
             return await session.scalar(query)
 
     @staticmethod
-    def _check_binding(approval: Approval, *, call: ToolCall, digest: str) -> None:
+    def _check_binding(approval: Approval, *, call: ToolCall) -> None:
         bound = (approval.principal_id, approval.tool_hash, approval.arguments_hash)
-        if bound != (call.principal.id, call.tool.hash, digest):
+        if bound != (call.principal.id, call.tool.hash, call.arguments_hash):
             raise ApprovalMismatch
 
     async def ask(self, call: ToolCall) -> Approval:
         """Store a new request for this call."""
         definition = call.tool.definition
         masks = ToolMasks.of(definition)
+        masked = masks.arguments.mask(call.arguments)
         request = call.tool.builder.build(call.arguments)
         now = utc_now()
         approval = Approval(
@@ -191,11 +197,12 @@ class Approvals:
             tool_name=call.tool.name,
             tool_version_id=call.tool.id,
             tool_hash=call.tool.hash,
-            arguments_hash=arguments_hash(call.arguments),
+            arguments_hash=call.arguments_hash,
             sentence=f"{definition.title or call.tool.name}, for {call.principal.name}.",
-            arguments=masks.arguments.mask(call.arguments),
+            arguments=masked,
             method=request.method,
-            url=mask_text(request.url),
+            # Built anew: in an encoded URL personal data cannot be told any more.
+            url=call.tool.builder.build(masked).url,
             origin=call.origin,
             session_id=call.session_id,
             run_id=call.run_id,
@@ -236,15 +243,13 @@ class Approvals:
         person sits there; by REST only who signed in. For others' calls it takes approvals:decide.
         """
         async with self._changing() as session:
-            approval = await session.get(Approval, approval_id, with_for_update=True)
-            if approval is None or not _may_decide(approval, principal=principal, via=via):
+            approval = await _found(session, approval_id, for_update=True)
+            if not _may_decide(approval, principal=principal, via=via):
                 raise UnknownApproval
             if approval.principal_id == principal.id and not _in_person(principal, via=via):
                 raise SelfApproval
-            if approval.state != "pending":
-                raise ApprovalUsed(approval.state)
-            if approval.expires_at <= utc_now():
-                raise ApprovalUsed("expired")
+            if approval.standing != "pending":
+                raise ApprovalUsed(approval.standing)
             approval.state = "approved" if accepted else "declined"
             approval.decided_at = utc_now()
             approval.decided_by = principal.id
@@ -254,27 +259,38 @@ class Approvals:
         return approval
 
     async def inbox(
-        self, *, principal: Principal, state: str | None, before: datetime | None, limit: int
+        self,
+        *,
+        principal: Principal,
+        state: str | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
     ) -> Sequence[Approval]:
-        """Newest first: all for who may decide, one's own for the rest; one more than `limit`."""
-        query = select(Approval).order_by(Approval.created_at.desc()).limit(limit + 1)
+        """Newest first, after the (time, id) `before`; one more than `limit`.
+
+        All for who has approvals:read, one's own for the rest.
+        """
+        order = (Approval.created_at.desc(), Approval.id.desc())
+        query = select(Approval).order_by(*order).limit(limit + 1)
         if not principal.may("approvals:read"):
             query = query.where(Approval.principal_id == principal.id)
-        if state == "pending":
-            query = query.where(Approval.state == "pending", Approval.expires_at > utc_now())
+        if state == "expired":
+            query = query.where(Approval.state.in_(OPEN), Approval.expires_at <= utc_now())
         elif state is not None:
             query = query.where(Approval.state == state)
+        if state in OPEN:
+            query = query.where(Approval.expires_at > utc_now())
         if before is not None:
-            query = query.where(Approval.created_at < before)
+            time, last = before
+            same_time = and_(Approval.created_at == time, Approval.id < last)
+            query = query.where(or_(Approval.created_at < time, same_time))
         async with self._reading() as session:
             return (await session.scalars(query)).all()
 
     async def get(self, approval_id: str, *, principal: Principal) -> Approval:
         """One approval the caller may see."""
         async with self._reading() as session:
-            approval = await session.get(Approval, approval_id)
-        if approval is None:
-            raise UnknownApproval
+            approval = await _found(session, approval_id)
         if approval.principal_id != principal.id and not principal.may("approvals:read"):
             raise UnknownApproval
         return approval
@@ -290,6 +306,16 @@ class Approvals:
         with translated_errors():
             async with self._database.unit_of_work() as session:
                 yield session
+
+
+async def _found(session: AsyncSession, approval_id: str, *, for_update: bool = False) -> Approval:
+    """The row; UnknownApproval also for what cannot be an id, which a database may choke on."""
+    if not IDENTITY.fullmatch(approval_id):
+        raise UnknownApproval
+    approval = await session.get(Approval, approval_id, with_for_update=for_update or None)
+    if approval is None:
+        raise UnknownApproval
+    return approval
 
 
 def _may_decide(approval: Approval, *, principal: Principal, via: Via) -> bool:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from msil_mcp.db.database import utc_now
 from msil_mcp.errors import MsilError
 from msil_mcp.governance.approvals import (
+    IDENTITY,
+    OPEN,
     Approval,
     ApprovalDeclined,
     Approvals,
     ApprovalUsed,
 )
 from msil_mcp.governance.executions import (
+    BadKey,
     Execution,
     Executions,
     KeyReused,
@@ -18,7 +21,6 @@ from msil_mcp.governance.executions import (
     StillRunning,
     replayed_result,
 )
-from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
 
 
@@ -26,7 +28,9 @@ def effective_key(call: ToolCall) -> str | None:
     """The caller's key, or the approval: agreeing once never does a thing twice."""
     if call.idempotency_key is not None:
         return call.idempotency_key
-    return f"approval:{call.approval_id}" if call.approval_id and call.tool.is_write else None
+    if call.approval_id is None or not call.tool.is_write:
+        return None
+    return f"approval:{call.approval_id}" if IDENTITY.fullmatch(call.approval_id) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Idempotency:
         if key is None:
             return await self.inner.invoke(call)
         try:
+            if "\x00" in key:
+                raise BadKey
             found = await self.executions.find(principal_id=call.principal.id, key=key)
             if found is None:
                 return await self.inner.invoke(call)
@@ -74,7 +80,7 @@ class Idempotency:
             return refused(error, rule="idempotency")
 
     async def _repeat(self, call: ToolCall, found: Execution) -> ToolResult:
-        same = (call.tool.name, arguments_hash(call.arguments))
+        same = (call.tool.name, call.arguments_hash)
         if (found.tool_name, found.arguments_hash) != same:
             raise KeyReused
         if found.is_finished:
@@ -121,10 +127,8 @@ class Approve:
             return await self.approvals.ask(call)
         if approval.state == "declined":
             raise ApprovalDeclined(approval.reason)
-        if approval.state not in {"pending", "approved"}:
-            raise ApprovalUsed(approval.state)
-        if approval.expires_at <= utc_now():
-            raise ApprovalUsed("expired")
+        if approval.standing not in OPEN:
+            raise ApprovalUsed(approval.standing)
         return approval
 
     def _ask(self, approval: Approval) -> ToolResult:

@@ -20,14 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
-from msil_mcp.errors import Conflict, Unprocessable
+from msil_mcp.errors import BadRequest, Conflict, Unprocessable
 from msil_mcp.governance.approvals import consume
-from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.sealing import random_hex
 from msil_mcp.tools.call import ToolCall, ToolResult
 
 LEASE_SECONDS = 6.0
-RENEW_SECONDS = 2.0
 
 State = Literal["intended", "dispatched", "succeeded", "failed", "unknown"]
 log = structlog.get_logger()
@@ -68,6 +66,16 @@ class ToolExecution(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BadKey(BadRequest):
+    """The idempotency key cannot be stored."""
+
+    slug = "bad_idempotency_key"
+    title = "Bad idempotency key"
+
+    def __init__(self) -> None:
+        super().__init__("The idempotency key holds a NUL character. Use printable ones.")
 
 
 class KeyReused(Unprocessable):
@@ -185,8 +193,11 @@ def replayed_result(execution: Execution) -> ToolResult:
 class Executions:
     """Intents and their leases; every method is one short transaction."""
 
-    def __init__(self, *, database: Database, owner: str) -> None:
+    def __init__(
+        self, *, database: Database, owner: str, lease_seconds: float = LEASE_SECONDS
+    ) -> None:
         self._database = database
+        self._lease = timedelta(seconds=lease_seconds)
         self.owner = owner
         self._held: set[str] = set()
         self._renewing: asyncio.Task[None] | None = None
@@ -238,7 +249,7 @@ class Executions:
         values = intent_values(call, execution_id=execution_id, key=key) | {
             "state": "intended",
             "owner": self.owner,
-            "lease_until": utc_now() + timedelta(seconds=LEASE_SECONDS),
+            "lease_until": utc_now() + self._lease,
             "approval_id": approval_id,
             "attempts": 1,
         }
@@ -263,7 +274,7 @@ class Executions:
                 .where(row.state.in_(("intended", "dispatched", "unknown")))
                 .values(
                     owner=self.owner,
-                    lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS),
+                    lease_until=utc_now() + self._lease,
                     attempts=row.attempts + 1,
                 )
                 .returning(row.id)
@@ -299,7 +310,7 @@ class Executions:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(self._lease.total_seconds() / 3)
             if not self._held:
                 continue
             try:
@@ -308,7 +319,7 @@ class Executions:
                         update(ToolExecution)
                         .where(ToolExecution.id.in_(tuple(self._held)))
                         .where(ToolExecution.owner == self.owner)
-                        .values(lease_until=utc_now() + timedelta(seconds=LEASE_SECONDS))
+                        .values(lease_until=utc_now() + self._lease)
                     )
             except (SQLAlchemyError, OSError) as error:
                 log.warning("lease_renewal_failed", error=type(error).__name__)
@@ -324,7 +335,7 @@ def intent_values(call: ToolCall, *, execution_id: str, key: str | None) -> dict
         "tool_version_id": call.tool.id,
         "origin": call.origin,
         "correlation_id": call.correlation_id,
-        "arguments_hash": arguments_hash(call.arguments),
+        "arguments_hash": call.arguments_hash,
         "arguments": _encoded(call.arguments) if keeps_arguments else None,
         "idempotency_key": key,
         "session_id": call.session_id,

@@ -7,11 +7,13 @@ ToolResult whose text a model can act on.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from msil_mcp.errors import MsilError
+from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.principal import Principal
 from msil_mcp.tools.version import ToolVersion
 
@@ -22,7 +24,7 @@ Rule = Literal[
 Outcome = Literal["succeeded", "failed", "denied", "needs_confirmation", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCall:
     """A request to run one version of a tool.
 
@@ -42,6 +44,11 @@ class ToolCall:
     session_id: str | None = None
     run_id: str | None = None
     message_id: str | None = None
+
+    @cached_property
+    def arguments_hash(self) -> str:
+        """What approvals, keys and records are bound to; NotCanonical for what is no JSON."""
+        return arguments_hash(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
