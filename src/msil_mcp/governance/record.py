@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +29,7 @@ from msil_mcp.governance.executions import (
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.observability.metrics import Metrics, ToolStatus
 from msil_mcp.observability.tracing import Tracer
-from msil_mcp.openapi.canonical import arguments_hash
+from msil_mcp.openapi.errors import NotCanonical
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, failed, refused
 from msil_mcp.tools.version import ToolVersion
 
@@ -67,6 +68,19 @@ class DeadlineExceeded(MsilError):
         super().__init__("The call took longer than it may. Try again, or ask for less at once.")
 
 
+class CallBroke(MsilError):
+    """A defect of this server on the way through the rules; the log has the rest."""
+
+    slug = "call_broke"
+    title = "Call broke"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server could not complete the call, and cannot say whether it took effect. "
+            "An administrator can find the reason in its log by the correlation id."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Timed:
     result: ToolResult
@@ -90,6 +104,12 @@ class Record:
 
     async def invoke(self, call: ToolCall) -> ToolResult:
         """A cancelled read ends; a write goes on to its end, and its record with it."""
+        try:
+            _ = call.arguments_hash
+        except NotCanonical as error:
+            # What is no JSON can be neither hashed nor stored: the record stands without it.
+            result = refused(error, rule="validate")
+            return await self._keep(replace(call, arguments={}), _Timed(result, 0.0, None))
         if not call.tool.is_write and effective_key(call) is None:
             return await self._run(call)
         task = asyncio.create_task(self._run(call))
@@ -132,7 +152,12 @@ class Record:
                 return refused(error, rule="record")
         if call.deadline <= time.monotonic():
             return failed(DeadlineExceeded(), rule="record")
-        return await self._inner.invoke(call)
+        try:
+            return await self._inner.invoke(call)
+        except Exception:  # Whatever breaks within, the call is answered and recorded.
+            log.exception("tool_call_broke", tool=call.tool.name)
+            broken = failed(CallBroke(), rule="record")
+            return replace(broken, outcome="unknown") if call.tool.is_write else broken
 
     async def _keep(self, call: ToolCall, timed: _Timed) -> ToolResult:
         result = timed.result
@@ -143,7 +168,7 @@ class Record:
             await self._audit.write(record, also=also)
         except MsilError as error:
             log.exception("audit_write_failed", tool=call.tool.name, outcome=result.outcome)
-            if result.outcome == "succeeded" and call.tool.is_write:
+            if result.outcome in {"succeeded", "unknown"} and call.tool.is_write:
                 # The effect is there and its intent is stored; hiding that would invite a repeat.
                 return replace(result, outcome="unknown", error=error.slug, status=error.status)
             return failed(error, rule="record")
@@ -164,12 +189,13 @@ class Record:
         if result.replayed or result.outcome == "needs_confirmation":
             return (), result.execution_id
         keyed = result.execution_id is not None
+        finished = utc_now()
         outcome: dict[str, Any] = {
             "state": STATE.get(result.outcome, "unknown"),
             "error": result.error,
             "upstream_status": result.upstream_status,
             "duration_ms": timed.seconds * 1000,
-            "finished_at": utc_now(),
+            "finished_at": finished,
             "lease_until": None,
             "result": stored_result(result) if keyed or call.origin == "chat" else None,
         }
@@ -178,6 +204,7 @@ class Record:
         execution_id = new_execution_id()
         values = intent_values(call, execution_id=execution_id, key=None)
         values |= {"approval_id": None, "owner": None, "attempts": 1, "dispatched_at": None}
+        values["created_at"] = finished - timedelta(seconds=timed.seconds)
         return (Insert(EXECUTIONS, values | outcome),), execution_id
 
     def _record(self, call: ToolCall, timed: _Timed, *, execution_id: str | None) -> AuditRecord:
@@ -197,9 +224,9 @@ class Record:
             tool_hash=tool.hash,
             bundle=call.bundle or (tool.bundles[0] if tool.bundles else None),
             risk=tool.definition.risk,
-            arguments_hash=arguments_hash(call.arguments),
+            arguments_hash=call.arguments_hash,
             arguments=masks.arguments.arguments(call.arguments),
-            result=masks.result.result(result.text, result.structured),
+            result=masks.summary(result.text, result.structured),
             subjects=_subjects(call, result) if tool.definition.audit_subjects else None,
             approval_id=confirmation.approval_id if confirmation else call.approval_id,
             execution_id=execution_id,
