@@ -191,6 +191,9 @@ async def call_tool(
             approval_id=call.approval_id,
         )
     )
+    if result.error == NotOffered.slug:
+        # As if it were not there: whoever may not see a tool must not learn that it exists.
+        raise NotOffered(name)
     return call_response(result)
 
 
