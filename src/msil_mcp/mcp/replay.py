@@ -30,12 +30,13 @@ class ReplayableStream(EventStream):
     def __init__(self, send: Send, *, bus: Bus, session_id: str, primed: bool) -> None:
         super().__init__(send)
         self._bus = bus
-        self._stream_id = secrets.token_urlsafe(9)
-        self._topic = _topic(session_id, self._stream_id)
+        self._session_id = session_id
+        self._stream_id = ""
         self._primed = primed
 
     @override
     async def open(self) -> None:
+        self._stream_id = secrets.token_urlsafe(9)
         await super().open()
         if self._primed:
             # Lets the client resume even when it loses the connection before the first event.
@@ -61,7 +62,8 @@ class ReplayableStream(EventStream):
 
     async def _keep(self, mark: bytes, message: bytes) -> str | None:
         try:
-            return self._id(await self._bus.publish(self._topic, mark + message))
+            topic = _topic(self._session_id, self._stream_id)
+            return self._id(await self._bus.publish(topic, mark + message))
         except (BusUnavailable, PayloadTooLarge):
             # The client still gets the event; only a later resumption would miss it.
             return None
