@@ -1,0 +1,195 @@
+"""Runs: one answer in the making a session, kept alive by the lease of the process that makes it.
+
+Everything here works inside the caller's transaction. A run that is not its owner's any more can
+be neither renewed, nor moved, nor finished, and nothing is added to it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.chat.errors import RunActive, RunLost
+from msil_mcp.chat.messages import NO_USAGE, Usage
+from msil_mcp.chat.models import ACTIVE_STATES, ChatMessage, ChatRun, ChatSession, RunState, new_id
+from msil_mcp.db.database import utc_now
+
+LEASE_SECONDS: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How a run ended, and what it took."""
+
+    state: RunState
+    usage: Usage = NO_USAGE
+    model: str | None = None
+    model_requests: int = 0
+    tool_calls: int = 0
+    limit_hit: str | None = None
+    error: str | None = None
+
+
+async def active_run(session: AsyncSession, session_id: str) -> ChatRun | None:
+    """The run that answers the session now."""
+    query = select(ChatRun).where(ChatRun.session_id == session_id, _is_active())
+    return (await session.scalars(query)).one_or_none()
+
+
+async def insert_run(
+    session: AsyncSession,
+    chat: ChatSession,
+    *,
+    user_message_id: str,
+    owner: str | None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> ChatRun:
+    """A run for a session that is locked by the caller; RunActive when it has one.
+
+    Without an owner it is queued, and whoever takes it first makes it.
+    """
+    existing = await active_run(session, chat.id)
+    if existing is not None:
+        raise RunActive(existing.id)
+    now = utc_now()
+    run = ChatRun(
+        id=new_id(),
+        session_id=chat.id,
+        state="queued" if owner is None else "running",
+        owner=owner,
+        lease_until=now + timedelta(seconds=lease_seconds),
+        user_message_id=user_message_id,
+        created_at=now,
+        started_at=None if owner is None else now,
+    )
+    session.add(run)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise RunActive from error
+    return run
+
+
+async def take_run(
+    session: AsyncSession, run_id: str, *, owner: str, lease_seconds: float = LEASE_SECONDS
+) -> ChatRun:
+    """Become the owner of a run that is queued, or that waits for an approval; else RunLost."""
+    free = or_(
+        ChatRun.state == "queued",
+        (ChatRun.state == "waiting_approval") & ChatRun.owner.is_(None),
+    )
+    run = await _locked(session, run_id, free)
+    run.state, run.owner = "running", owner
+    run.lease_until = utc_now() + timedelta(seconds=lease_seconds)
+    run.started_at = run.started_at or utc_now()
+    await session.flush()
+    return run
+
+
+async def let_wait(session: AsyncSession, run_id: str, *, owner: str) -> None:
+    """Give a run up while a person thinks about an approval; it needs no lease until taken again.
+
+    It survives a restart that way: nobody owns it, and no reaper ends it.
+    """
+    run = await _locked(session, run_id, _owned(owner))
+    run.state, run.owner, run.lease_until = "waiting_approval", None, None
+    await session.flush()
+
+
+async def show_answer(session: AsyncSession, run_id: str, *, owner: str, message_id: str) -> None:
+    """Say which message the run is writing."""
+    run = await _locked(session, run_id, _owned(owner))
+    run.assistant_message_id = message_id
+    await session.flush()
+
+
+async def renew_runs(
+    session: AsyncSession,
+    run_ids: Collection[str],
+    *,
+    owner: str,
+    lease_seconds: float = LEASE_SECONDS,
+) -> dict[str, bool]:
+    """Extend leases. What is still the owner's, and whether a person wants it to stop."""
+    statement = (
+        update(ChatRun)
+        .where(ChatRun.id.in_(run_ids), _owned(owner))
+        .values(lease_until=utc_now() + timedelta(seconds=lease_seconds))
+        .returning(ChatRun.id, ChatRun.stop_requested_at)
+    )
+    rows = (await session.execute(statement)).all()
+    return {run_id: stop is not None for run_id, stop in rows}
+
+
+async def request_stop(session: AsyncSession, session_id: str) -> ChatRun | None:
+    """Ask the session's active run to end; one that nobody makes ends here. None without a run."""
+    run = await active_run(session, session_id)
+    if run is None:
+        return None
+    run.stop_requested_at = run.stop_requested_at or utc_now()
+    if run.owner is None:
+        await _end(session, run, RunOutcome(state="stopped"))
+    await session.flush()
+    return run
+
+
+async def finish_run(
+    session: AsyncSession, run_id: str, *, owner: str, outcome: RunOutcome
+) -> ChatRun:
+    """Record how a run ended; RunLost when it is not the owner's any more."""
+    run = await _locked(session, run_id, _owned(owner))
+    await _end(session, run, outcome)
+    return run
+
+
+async def reap_runs(session: AsyncSession, *, now: datetime) -> Sequence[ChatRun]:
+    """Mark runs whose lease has ended, and what they were writing, as interrupted."""
+    query = (
+        select(ChatRun)
+        .where(ChatRun.state.in_(("queued", "running")), ChatRun.lease_until < now)
+        .with_for_update(skip_locked=True)
+    )
+    dead = (await session.scalars(query)).all()
+    for run in dead:
+        await _end(session, run, RunOutcome(state="interrupted", error="run_interrupted"))
+    return dead
+
+
+async def _end(session: AsyncSession, run: ChatRun, outcome: RunOutcome) -> None:
+    run.state, run.lease_until, run.finished_at = outcome.state, None, utc_now()
+    run.limit_hit, run.error = outcome.limit_hit, outcome.error
+    if outcome.state != "interrupted":
+        run.model = outcome.model
+        run.model_requests, run.tool_calls = outcome.model_requests, outcome.tool_calls
+        run.input_tokens = outcome.usage.input_tokens
+        run.output_tokens = outcome.usage.output_tokens
+        run.cached_tokens = outcome.usage.cached_tokens
+        run.cost_nanos = outcome.usage.cost_nanos
+    left = "stopped" if outcome.state == "stopped" else "interrupted"
+    await session.execute(
+        update(ChatMessage)
+        .where(ChatMessage.run_id == run.id, ChatMessage.session_id == run.session_id)
+        .where(ChatMessage.status == "partial")
+        .values(status=left)
+    )
+    await session.flush()
+
+
+async def _locked(session: AsyncSession, run_id: str, condition: ColumnElement[bool]) -> ChatRun:
+    query = select(ChatRun).where(ChatRun.id == run_id, condition).with_for_update()
+    run = (await session.scalars(query)).one_or_none()
+    if run is None:
+        raise RunLost
+    return run
+
+
+def _owned(owner: str) -> ColumnElement[bool]:
+    return (ChatRun.owner == owner) & _is_active()
+
+
+def _is_active() -> ColumnElement[bool]:
+    return ChatRun.state.in_(ACTIVE_STATES)
