@@ -18,6 +18,7 @@ from msil_mcp.audit.api import router as audit_router
 from msil_mcp.audit.errors import AuditUnavailable
 from msil_mcp.audit.trail import Audit
 from msil_mcp.bus import Bus, MemoryBus, PostgresBus
+from msil_mcp.chat.api import router as chat_router
 from msil_mcp.db.alone import hold_alone
 from msil_mcp.db.database import Base, Database, database_url
 from msil_mcp.db.migrate import HEAD, check_schema, schema_revision, upgrade
@@ -323,7 +324,14 @@ def create_app(settings: Settings | None = None, *, providers: Sequence[Provider
         lifespan=lifespan,
     )
     install_problem_handlers(app)
-    for router in (health_router, identity_router, tools_router, approvals_router, audit_router):
+    for router in (
+        health_router,
+        identity_router,
+        tools_router,
+        approvals_router,
+        audit_router,
+        chat_router,
+    ):
         app.include_router(router)
     # The last one added is the outermost: MCP requests skip what only REST needs.
     app.add_middleware(McpMiddleware, endpoint=endpoint)
