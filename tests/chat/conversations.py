@@ -1,0 +1,79 @@
+"""Short ways to say things in tests."""
+
+from datetime import timedelta
+from typing import Any
+
+from msil_mcp.chat.messages import NO_USAGE, Draft, Usage
+from msil_mcp.chat.models import ChatMessage, ChatSession, MessageStatus, new_id
+from msil_mcp.chat.parts import Part, SummaryPart, TextPart, ToolCallPart, ToolResultPart
+from msil_mcp.chat.session_service import HEAD, SessionService
+from msil_mcp.db.database import utc_now
+from msil_mcp.governance.executions import ToolExecution, stored_result
+from msil_mcp.principal import Principal
+from msil_mcp.tools.call import ToolResult
+
+
+def user(text: str) -> Draft:
+    return Draft(role="user", parts=(TextPart(text),))
+
+
+def answer(
+    *parts: Part | str, status: MessageStatus = "complete", usage: Usage = NO_USAGE
+) -> Draft:
+    made = tuple(TextPart(part) if isinstance(part, str) else part for part in parts)
+    return Draft(role="assistant", parts=made, status=status, model="scripted", usage=usage)
+
+
+def summary(text: str, *, until: str) -> Draft:
+    return Draft(role="summary", parts=(SummaryPart(text=text, until=until),))
+
+
+def call(call_id: str, tool: str = "resolve_vehicle", **arguments: Any) -> ToolCallPart:
+    return ToolCallPart(call_id=call_id, tool=tool, arguments=arguments)
+
+
+def result(call_id: str, tool: str = "resolve_vehicle", **facts: Any) -> ToolResultPart:
+    values: dict[str, Any] = {"outcome": "succeeded", "text": f"result of {call_id}"} | facts
+    return ToolResultPart(call_id=call_id, tool=tool, **values)
+
+
+async def say(
+    service: SessionService,
+    who: Principal,
+    chat: ChatSession,
+    *drafts: Draft,
+    parent_id: str | None = HEAD,
+) -> list[ChatMessage]:
+    """Add messages one below the other."""
+    said = []
+    for draft in drafts:
+        said.append(await service.add_message(who, chat.id, draft, parent_id=parent_id))
+        parent_id = HEAD
+    return said
+
+
+def texts(messages: list[ChatMessage]) -> list[str]:
+    return [part.text for message in messages for part in message.parts if part.type == "text"]
+
+
+def execution(chat: ChatSession, **facts: Any) -> ToolExecution:
+    """A row as governance leaves one behind a call of the chat's."""
+    now = utc_now()
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "state": "succeeded",
+        "principal_id": chat.owner_id,
+        "tool_name": "resolve_vehicle",
+        "tool_version_id": 1,
+        "origin": "chat",
+        "correlation_id": "test",
+        "arguments_hash": "0" * 64,
+        "arguments": '{"registration_number":"MH12AB1234"}',
+        "attempts": 1,
+        "result": stored_result(ToolResult(outcome="succeeded", text="a Swift")),
+        "duration_ms": 12.5,
+        "session_id": chat.id,
+        "created_at": now,
+        "finished_at": now + timedelta(milliseconds=12),
+    }
+    return ToolExecution(**(values | facts))
