@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from bare_client import VERSIONS, Talk
 from conformance.fixture_app import FixtureApp
 from running import serving
-from talking import VERSIONS, Talk
 
 
 @pytest.fixture(scope="session")

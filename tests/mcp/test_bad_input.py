@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from talking import MODERN, VERSIONS, Talk
+from bare_client import MODERN, VERSIONS, Talk
 
 PARSE, REQUEST, METHOD, PARAMS = -32700, -32600, -32601, -32602
 HEADER, CAPABILITY, VERSION = -32020, -32021, -32022

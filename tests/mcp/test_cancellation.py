@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bare_client import MODERN, Talk
 from conformance.catalogue import ConformanceProvider, done
 from conformance.fixture_app import FixtureApp, side_by_side
 from msil_mcp.mcp.exchange import Exchange
 from msil_mcp.mcp.providers import Outcome
 from running import serving
-from talking import MODERN, Talk
 
 SECONDS = 10
 

@@ -9,6 +9,7 @@ import mcp_types as types
 import pytest
 from structlog.testing import capture_logs
 
+from bare_client import MODERN, VERSIONS, Talk
 from conformance.catalogue import ConformanceProvider, done
 from conformance.fixture_app import Everybody, FixtureApp
 from msil_mcp.errors import Forbidden, Unavailable
@@ -18,7 +19,6 @@ from msil_mcp.mcp.exchange import Caller, Exchange
 from msil_mcp.mcp.providers import Fingerprints, Outcome
 from msil_mcp.principal import Principal
 from running import serving
-from talking import MODERN, VERSIONS, Talk
 
 SECRET = "the database password is hunter2"
 

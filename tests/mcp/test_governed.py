@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from bare_client import MODERN, Response, Talk
 from booking_api.schedule import india_now, next_open_day
 from databases import Templates, settings_for
 from running import Product, product
-from talking import MODERN, Response, Talk
 
 BOOK = "create_service_booking"
 AGREED = {"confirm": {"action": "accept", "content": {"confirm": True}}}

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bare_client import MODERN, Talk
 from conformance.fixture_app import FixtureApp
 from msil_mcp.settings import Settings
 from running import serving
-from talking import MODERN, Talk
 
 ISSUER = "https://login.example.com/realm"
 PUBLIC = "https://tools.example.com"

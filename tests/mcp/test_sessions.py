@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from bare_client import LEGACY, Talk
 from conformance.fixture_app import FixtureApp, side_by_side
 from msil_mcp.settings import Settings
 from running import serving
-from talking import LEGACY, Talk
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bare_client import MODERN, Talk
 from running import free_port
-from talking import MODERN, Talk
 
 TESTS = Path(__file__).parents[1]
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"

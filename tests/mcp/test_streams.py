@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from bare_client import MODERN, VERSIONS, Stream, Talk
 from conformance.fixture_app import FixtureApp, side_by_side
 from running import serving
-from talking import MODERN, VERSIONS, Stream, Talk
 
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
