@@ -61,11 +61,11 @@ def make_targets() -> frozenset[str]:
 @cache
 def endpoints() -> frozenset[str]:
     from msil_mcp.main import create_app
-    from msil_mcp.mcp.app import McpMiddleware
+    from msil_mcp.mcp.app import is_for_mcp
 
     app = create_app()
     named = set()
-    if any(middleware.cls is McpMiddleware for middleware in app.user_middleware):
+    if is_for_mcp({"type": "http", "path": "/mcp/any"}):
         # The MCP door stands before the router and takes everything below its path.
         named |= {f"{method} /mcp" for method in ("GET", "POST", "DELETE")}
         named |= {"POST /mcp/{bundle}", "GET /.well-known/oauth-protected-resource"}

@@ -4,10 +4,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from msil_mcp.openapi.definitions import ToolAnnotations, ToolDefinition
-from msil_mcp.openapi.request import RequestBuilder
 from msil_mcp.openapi.template import BodyBinding, ParameterBinding, RequestTemplate
-from msil_mcp.openapi.validation import compile_validator
 from msil_mcp.principal import Principal
 from msil_mcp.tools.call import ToolCall
 from msil_mcp.tools.version import ToolVersion
@@ -66,12 +66,9 @@ def tool(
         number=1,
         hash="0" * 64,
         bundles=bundles,
-        definition=definition,
+        source=msgspec.json.encode(definition),
         base_url=base_url,
         allow_private=allow_private,
-        validator=compile_validator(schema),
-        builder=RequestBuilder(template, base_url),
-        encoded=b"{}",
         created_at=datetime(2025, 1, 1, tzinfo=UTC),
     )
 

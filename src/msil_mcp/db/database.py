@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
@@ -135,11 +145,16 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries only; nothing is committed."""
+    async def reading(self, *, of_one_moment: bool = False) -> AsyncIterator[AsyncSession]:
+        """A session for queries only; nothing is committed.
+
+        With `of_one_moment` all its queries see the same commits, as they always do on SQLite.
+        """
         async with self.sessions() as session:
             if self.is_sqlite:
                 await (await session.connection()).exec_driver_sql("BEGIN")
+            elif of_one_moment:
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     async def healthy(self) -> bool:
@@ -188,6 +203,12 @@ def _sqlite_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+async def take_turn(session: AsyncSession, number: int) -> None:
+    """Wait for other transactions with the number; SQLite has one writer at a time anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 @contextmanager

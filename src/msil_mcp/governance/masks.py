@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from msil_mcp.audit.masking import Masker
+import msgspec
+
+from msil_mcp.audit.masking import MAX_RESULT, Masker, mask_text
 from msil_mcp.openapi.definitions import ToolDefinition
 
 
@@ -14,6 +16,7 @@ class ToolMasks:
 
     arguments: Masker
     result: Masker
+    declares_output: bool
 
     @classmethod
     def of(cls, definition: ToolDefinition) -> Self:
@@ -21,7 +24,29 @@ class ToolMasks:
         return cls(
             arguments=Masker(_declared(definition, "input"), definition.audit_subjects),
             result=Masker(_declared(definition, "output"), definition.audit_subjects),
+            declares_output=any(field.where == "output" for field in definition.pii),
         )
+
+    def summary(self, text: str, structured: msgspec.Raw | None) -> str:
+        """A masked, short account of a result; JSON where the result is.
+
+        Where nothing is declared of the result, its text is masked without taking it apart. Only a
+        number that was hidden breaks the JSON; then it is done value by value.
+        """
+        if self.declares_output or structured is None or len(text) > MAX_RESULT // 2:
+            return self.result.result(text, structured)
+        masked = mask_text(text)
+        if masked is text or _is_json(masked):
+            return masked
+        return self.result.result(text, structured)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _declared(

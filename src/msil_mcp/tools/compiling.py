@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from msil_mcp.openapi.definitions import ToolDefinition
-from msil_mcp.openapi.request import RequestBuilder
-from msil_mcp.openapi.validation import compile_validator
 from msil_mcp.tools import models
 from msil_mcp.tools.prompts import Prompt, loaded
 from msil_mcp.tools.version import ToolVersion
@@ -99,9 +95,8 @@ def bundle_infos(rows: CatalogueRows, tools: Mapping[str, ToolVersion]) -> dict[
 def compile_version(
     tool: models.Tool, version: models.ToolVersionRow, *, bundles: tuple[str, ...]
 ) -> ToolVersion:
-    """A stored version made ready for calls."""
-    definition = msgspec.json.decode(version.definition, type=ToolDefinition)
-    return ToolVersion(
+    """A stored version as the snapshot holds it; raises for one that could not be called."""
+    made = ToolVersion(
         id=version.id,
         tool_id=tool.id,
         index=tool.id,
@@ -109,25 +104,10 @@ def compile_version(
         number=version.number,
         hash=version.hash,
         bundles=bundles,
-        definition=definition,
+        source=version.definition.encode(),
         base_url=version.base_url,
         allow_private=version.allow_private,
-        validator=compile_validator(definition.input_schema),
-        builder=RequestBuilder(definition.request, version.base_url),
-        encoded=encode_tool(definition),
         created_at=version.created_at,
     )
-
-
-def encode_tool(definition: ToolDefinition) -> bytes:
-    """The MCP Tool object a client sees."""
-    shown: dict[str, object] = {
-        "name": definition.name,
-        "title": definition.title,
-        "description": definition.description,
-        "inputSchema": definition.input_schema,
-    }
-    if definition.output_schema is not None:
-        shown["outputSchema"] = definition.output_schema
-    shown["annotations"] = definition.annotations
-    return msgspec.json.encode(shown)
+    made.check()
+    return made

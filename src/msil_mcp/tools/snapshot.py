@@ -10,16 +10,18 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from msil_mcp.bus import Bus, BusInterrupted, BusUnavailable, SubscriberTooSlow
 from msil_mcp.db.database import Database
 from msil_mcp.db.generation import read_generation
-from msil_mcp.errors import NotFound, Unavailable
+from msil_mcp.errors import MsilError, NotFound, Unavailable
 from msil_mcp.identity.snapshot import Exposure, IdentitySnapshot, load_identity
 from msil_mcp.identity.tables import ExposureKind
 from msil_mcp.principal import Principal
@@ -39,6 +41,9 @@ POLL_SECONDS = 0.5
 STALE_SECONDS = 5.0
 READ_SECONDS = 2.0
 MAX_VIEWS = 128
+
+_Rights = tuple[frozenset[str], frozenset[str] | None]
+_ViewKey = tuple[frozenset[str], frozenset[str] | None, str | None]
 
 log = structlog.get_logger()
 
@@ -83,7 +88,7 @@ class CatalogueView:
     @cached_property
     def listing(self) -> bytes:
         """JSON array of MCP Tool objects."""
-        return b"[" + b",".join(tool.encoded for tool in self.visible) + b"]"
+        return b"[" + b",".join(tool.encode() for tool in self.visible) + b"]"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -106,24 +111,27 @@ class CatalogueView:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One generation of the catalogue and of who may see what."""
+    """One generation of the catalogue and of who may see what.
+
+    `views` and `bits` remember what was asked of it; they follow from the rest.
+    """
 
     generation: int
     tools: Mapping[str, ToolVersion]
     bundles: Mapping[str, BundleInfo]
     identity: IdentitySnapshot
-    _views: dict[tuple[object, ...], CatalogueView] = field(default_factory=dict, repr=False)
-    _bits: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False)
+    views: dict[_ViewKey, CatalogueView] = field(default_factory=dict, repr=False)
+    bits: dict[_Rights, int] = field(default_factory=dict, repr=False)
 
     def visible_bits(self, principal: Principal) -> int:
         """The caller's tools as a bitset over tool ids: granted by a role, within the scopes."""
         key = (principal.roles, principal.scopes)
-        bits = self._bits.get(key)
+        bits = self.bits.get(key)
         if bits is None:
             bits = self._granted(principal.roles) & self._scoped(principal.scopes)
-            if len(self._bits) >= MAX_VIEWS:
-                self._bits.clear()
-            self._bits[key] = bits
+            if len(self.bits) >= MAX_VIEWS:
+                self.bits.clear()
+            self.bits[key] = bits
         return bits
 
     def sees(self, principal: Principal, tool: ToolVersion) -> bool:
@@ -133,16 +141,24 @@ class Snapshot:
     def view(self, principal: Principal, bundle: str | None = None) -> CatalogueView:
         """What the caller sees at /mcp or /mcp/{bundle}; UnknownBundle when nothing is there."""
         key = (principal.roles, principal.scopes, bundle)
-        view = self._views.get(key)
+        view = self.views.get(key)
         if view is None:
-            view = self._build_view(principal, bundle)
-            if len(self._views) >= MAX_VIEWS:
-                self._views.clear()
-            self._views[key] = view
+            view = self._build_view(self.visible_bits(principal), bundle)
+            if len(self.views) >= MAX_VIEWS:
+                self.views.clear()
+            self.views[key] = view
         return view
 
-    def _build_view(self, principal: Principal, bundle: str | None) -> CatalogueView:
-        bits = self.visible_bits(principal)
+    def warm(self, previous: "Snapshot") -> None:
+        """Encode beforehand what callers of the previous snapshot looked at."""
+        for roles, scopes, bundle in list(previous.views):
+            with suppress(UnknownBundle):
+                bits = self._granted(roles) & self._scoped(scopes)
+                view = self._build_view(bits, bundle)
+                _ = view.fingerprint
+                self.views[roles, scopes, bundle] = view
+
+    def _build_view(self, bits: int, bundle: str | None) -> CatalogueView:
         if bundle is None:
             known = self.tools
         else:
@@ -265,7 +281,10 @@ class SnapshotStore:
         """Check the generation and rebuild when it moved."""
         async with self._refreshing:
             started = time.monotonic()
-            async with asyncio.timeout(READ_SECONDS), self._database.reading() as session:
+            async with (
+                asyncio.timeout(READ_SECONDS),
+                self._database.reading(of_one_moment=True) as session,
+            ):
                 generation = await read_generation(session)
                 if self._snapshot is not None and generation == self._snapshot.generation:
                     self._checked = started
@@ -302,6 +321,8 @@ class SnapshotStore:
                 await self.refresh()
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("snapshot_check_failed", error=type(error).__name__)
+            except Exception:  # The edge of a task: if it ended, nothing would ever be fresh again.
+                log.exception("snapshot_check_broke")
 
     def _compile(
         self, generation: int, rows: CatalogueRows, identity: IdentitySnapshot
@@ -311,12 +332,23 @@ class SnapshotStore:
         tools: dict[str, ToolVersion] = {}
         for tool, version in rows.tools:
             key = (version.id, names.get(tool.id, ()))
-            known = self._compiled.get(key) or compile_version(tool, version, bundles=key[1])
+            known = self._compiled.get(key)
+            try:
+                if known is None:
+                    known = compile_version(tool, version, bundles=key[1])
+                    known.encode()
+            except (MsilError, msgspec.MsgspecError) as error:
+                # One that another release stored must not take the others out of force.
+                log.error("tool_version_unusable", tool=tool.name, reason=str(error))  # noqa: TRY400
+                continue
             compiled[key] = tools[tool.name] = known
         self._compiled = compiled
-        return Snapshot(
+        snapshot = Snapshot(
             generation=generation,
             tools=tools,
             bundles=bundle_infos(rows, tools),
             identity=identity,
         )
+        if self._snapshot is not None:
+            snapshot.warm(self._snapshot)
+        return snapshot

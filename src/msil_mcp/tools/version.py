@@ -1,19 +1,38 @@
-"""A tool version compiled for calling: what the snapshot holds and every rule reads."""
+"""A tool version as the snapshot holds it and every rule reads it."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from msil_mcp.openapi.definitions import ToolDefinition
+import msgspec
+
+from msil_mcp.openapi.definitions import Risk, ToolDefinition
 from msil_mcp.openapi.request import RequestBuilder
-from msil_mcp.openapi.validation import Validator
+from msil_mcp.openapi.validation import Validator, compile_validator
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class _Risky(msgspec.Struct):
+    risk: Risk
+
+
+class _Encoded(msgspec.Struct):
+    """What a client sees of a definition, its schemas left as they are encoded."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: msgspec.Raw
+    output_schema: msgspec.Raw
+    annotations: msgspec.Raw
+
+
+@dataclass(frozen=True, eq=False)
 class ToolVersion:
-    """One immutable version of a tool, ready to be validated, sent and listed.
+    """One immutable version of a tool.
 
     `index` is the tool's bit in visible sets; `hash` is the definition's (RFC 8785, SHA-256).
-    `encoded` is the MCP Tool object as JSON bytes.
+    `source` is the stored definition as JSON. What is made of it is made when it is first needed
+    and kept: of a thousand tools most are listed and few are called.
     """
 
     id: int
@@ -23,15 +42,47 @@ class ToolVersion:
     number: int
     hash: str
     bundles: tuple[str, ...]
-    definition: ToolDefinition
+    source: bytes
     base_url: str
     allow_private: bool
-    validator: Validator
-    builder: RequestBuilder
-    encoded: bytes
     created_at: datetime
 
-    @property
+    @cached_property
+    def definition(self) -> ToolDefinition:
+        """Everything the version is."""
+        return msgspec.json.decode(self.source, type=ToolDefinition)
+
+    @cached_property
+    def validator(self) -> Validator:
+        """Checks arguments against the input schema."""
+        return compile_validator(self.definition.input_schema)
+
+    @cached_property
+    def builder(self) -> RequestBuilder:
+        """Makes the upstream request of arguments."""
+        return RequestBuilder(self.definition.request, self.base_url)
+
+    @cached_property
     def is_write(self) -> bool:
         """Whether a call has effects, so that a person must agree first."""
-        return self.definition.risk != "read"
+        return msgspec.json.decode(self.source, type=_Risky).risk != "read"
+
+    def check(self) -> None:
+        """Make everything once and keep none of it; raises MsilError or MsgspecError."""
+        definition = msgspec.json.decode(self.source, type=ToolDefinition)
+        compile_validator(definition.input_schema)
+        RequestBuilder(definition.request, self.base_url)
+
+    def encode(self) -> bytes:
+        """The MCP Tool object a client sees, as JSON."""
+        shown = msgspec.json.decode(self.source, type=_Encoded)
+        tool: dict[str, object] = {
+            "name": shown.name,
+            "title": shown.title,
+            "description": shown.description,
+            "inputSchema": shown.input_schema,
+        }
+        if bytes(shown.output_schema) != b"null":
+            tool["outputSchema"] = shown.output_schema
+        tool["annotations"] = shown.annotations
+        return msgspec.json.encode(tool)
