@@ -14,6 +14,7 @@ from msil_mcp.governance.approvals import (
 )
 from msil_mcp.governance.executions import (
     BadKey,
+    ChangedSince,
     Execution,
     Executions,
     KeyReused,
@@ -87,8 +88,12 @@ class Idempotency:
             return replayed_result(found)
         if found.is_alive(utc_now()):
             raise StillRunning
-        if found.state != "intended" and not call.tool.definition.idempotent_upstream:
+        may_have_happened = found.state in {"dispatched", "unknown"}
+        if may_have_happened and not call.tool.definition.idempotent_upstream:
             raise OutcomeUnknown
+        if call.tool.is_write and found.tool_version_id != call.tool.id:
+            # A person agreed to the version as it was, and to where it was sent.
+            raise ChangedSince(call.tool.name)
         await self.executions.take_over(found)
         return await self.dispatch.run(call, found.id)
 

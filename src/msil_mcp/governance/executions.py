@@ -14,13 +14,23 @@ from typing import Any, Literal
 
 import msgspec
 import structlog
-from sqlalchemy import Index, String, Text, UniqueConstraint, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
-from msil_mcp.errors import BadRequest, Conflict, Unprocessable
+from msil_mcp.errors import BadRequest, Conflict, MsilError, Unprocessable
 from msil_mcp.governance.approvals import consume
 from msil_mcp.sealing import random_hex
 from msil_mcp.tools.call import ToolCall, ToolResult
@@ -104,6 +114,19 @@ class StillRunning(Conflict):
         )
 
 
+class ChangedSince(Conflict):
+    """An unfinished call cannot go on, because its tool is another now."""
+
+    slug = "tool_changed_since"
+    title = "Tool changed since"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The tool {name!r} has changed since this call was first made, so it is not sent "
+            "again. Read the present state, then make a new call with a new key."
+        )
+
+
 class OutcomeUnknown(Conflict):
     """The effect may or may not have happened, and asking again could double it."""
 
@@ -117,6 +140,21 @@ class OutcomeUnknown(Conflict):
         )
 
 
+class ResultForgotten(MsilError):
+    """The keyed call was made and ended; its result was kept for a while and is gone."""
+
+    status = 410
+    slug = "result_forgotten"
+    title = "Result forgotten"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"A call with this idempotency key was made and has {state}; its result is no longer "
+            "kept, and it is not made again. Read what it changed with another tool, or use a new "
+            "key for a new call."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """A row as the rules need it."""
@@ -124,17 +162,21 @@ class Execution:
     id: str
     state: State
     tool_name: str
+    tool_version_id: int
     arguments_hash: str
     approval_id: str | None
     owner: str | None
     lease_until: datetime | None
     attempts: int
     result: str | None
+    upstream_status: int | None
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is a result to replay."""
-        return self.state in {"succeeded", "failed"}
+        """Whether there is a result to replay; a failure without an answer can be tried again."""
+        if self.state == "failed":
+            return self.upstream_status is not None
+        return self.state == "succeeded"
 
     def is_alive(self, now: datetime) -> bool:
         """Whether an owner still works on it."""
@@ -174,8 +216,10 @@ def stored_result(result: ToolResult) -> str:
 
 
 def replayed_result(execution: Execution) -> ToolResult:
-    """The stored result, marked as a replay."""
-    stored = msgspec.json.decode(execution.result or "", type=StoredResult)
+    """The stored result, marked as a replay; ResultForgotten when it is past its time."""
+    if execution.result is None:
+        raise ResultForgotten(execution.state)
+    stored = msgspec.json.decode(execution.result, type=StoredResult)
     return ToolResult(
         outcome=stored.outcome,
         text=stored.text,
@@ -227,12 +271,14 @@ class Executions:
             row.id,
             row.state,
             row.tool_name,
+            row.tool_version_id,
             row.arguments_hash,
             row.approval_id,
             row.owner,
             row.lease_until,
             row.attempts,
             row.result,
+            row.upstream_status,
         ).where(row.principal_id == principal_id, row.idempotency_key == key)
         with translated_errors():
             async with self._database.reading() as session:
@@ -271,7 +317,7 @@ class Executions:
             taken = await session.execute(
                 update(row)
                 .where(row.id == execution.id, row.attempts == execution.attempts)
-                .where(row.state.in_(("intended", "dispatched", "unknown")))
+                .where(_unfinished())
                 .values(
                     owner=self.owner,
                     lease_until=utc_now() + self._lease,
@@ -290,7 +336,7 @@ class Executions:
             marked = await session.execute(
                 update(row)
                 .where(row.id == execution_id, row.owner == self.owner)
-                .where(row.state.in_(("intended", "dispatched", "unknown")))
+                .where(_unfinished())
                 .values(state="dispatched", dispatched_at=utc_now())
                 .returning(row.id)
             )
@@ -323,6 +369,12 @@ class Executions:
                     )
             except (SQLAlchemyError, OSError) as error:
                 log.warning("lease_renewal_failed", error=type(error).__name__)
+
+
+def _unfinished() -> ColumnElement[bool]:
+    row = ToolExecution
+    unanswered = and_(row.state == "failed", row.upstream_status.is_(None))
+    return or_(row.state.in_(("intended", "dispatched", "unknown")), unanswered)
 
 
 def intent_values(call: ToolCall, *, execution_id: str, key: str | None) -> dict[str, Any]:
