@@ -9,17 +9,20 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Any, Final
+from urllib.parse import urljoin
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from msil_mcp.db.database import take_turn
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Unprocessable
 from msil_mcp.openapi.definitions import ToolDefinition, define_tools, definition_hash
 from msil_mcp.openapi.document import Document, parse_document
+from msil_mcp.openapi.errors import BaseUrlInvalid
+from msil_mcp.openapi.request import checked_base
 from msil_mcp.principal import Principal
 from msil_mcp.tools import models
 from msil_mcp.tools.plan import Change, ImportReport, ImportRequest, Plan, PlannedTool
@@ -27,7 +30,9 @@ from msil_mcp.tools.private import check_network
 from msil_mcp.tools.prompts import prompts_of, stored
 from msil_mcp.tools.storing import store_plan
 
-BUNDLE_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+BUNDLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+IMPORTS: Final = 7157204
+"""Number under which imports take turns."""
 MAX_NAME = 64
 
 
@@ -61,7 +66,7 @@ async def prepare_import(request: ImportRequest) -> Prepared:
 
 
 def _prepare(request: ImportRequest) -> Prepared:
-    if not BUNDLE_NAME.match(request.bundle):
+    if not BUNDLE_NAME.fullmatch(request.bundle):
         raise BadImport(
             f"The bundle name {request.bundle!r} must be 1 to 64 of a-z 0-9 _ - "
             "and begin with a letter or digit."
@@ -88,6 +93,9 @@ async def import_document(
 
     Raises nothing of its own; the same document again changes nothing.
     """
+    if not dry_run:
+        # Planned against what is there, so nothing may come in between.
+        await take_turn(session, IMPORTS)
     plan = await _plan(session, prepared)
     if dry_run:
         return plan.report(dry_run=True, changed=_changes(plan))
@@ -192,18 +200,29 @@ def _base_url(document: Document, request: ImportRequest) -> str:
     first = document.servers[0] if document.servers else ""
     given = request.base_url or first
     if request.source.startswith(("http://", "https://")) and not request.base_url:
-        given = urljoin(request.source, given or "/")
-    parts = urlsplit(given)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        given = _joined(request.source, given or "/")
+    scheme, _, rest = given.partition("://")
+    if scheme.lower() not in {"http", "https"} or not rest:
         raise BadImport(
             f"{request.source} names no absolute server URL (it says {first or 'nothing'!r}). "
             "Give one with --base-url https://host/path."
         )
-    if parts.username or parts.query or parts.fragment:
+    if "@" in rest.partition("/")[0]:
+        host = rest.partition("/")[0].rpartition("@")[2]
         raise BadImport(
-            f"The base URL {parts.scheme}://{parts.hostname}… must have no user, query or fragment."
+            f"{request.source}: the base URL {scheme}://{host}… must have no user or password."
         )
-    return given.rstrip("/")
+    try:
+        return checked_base(given)
+    except BaseUrlInvalid as error:
+        raise BadImport(f"{request.source}: {error}") from error
+
+
+def _joined(source: str, server: str) -> str:
+    try:
+        return urljoin(source, server)
+    except ValueError:
+        return server
 
 
 async def _latest_document(
