@@ -19,6 +19,7 @@ from msil_mcp.tools.catalogue import Catalogue, CatalogueTool, NoSuchTool
 from msil_mcp.tools.importing import import_document, prepare_import
 from msil_mcp.tools.plan import ImportRequest
 from msil_mcp.tools.snapshot import SnapshotStore
+from msil_mcp.tools.version import ToolVersion
 
 router = APIRouter(prefix="/api", tags=["tools"])
 
@@ -147,9 +148,11 @@ async def list_tools(
 async def get_tool(name: str, principal: Reader, request: Request, database: Db) -> ToolOut:
     """One tool with its schemas."""
     if not principal.may("tools:write"):
-        visible = {tool.name for tool in _snapshots(request).current().view(principal).tools}
-        if name not in visible:
+        snapshot = _snapshots(request).current()
+        tool = snapshot.tools.get(name)
+        if tool is None or not snapshot.sees(principal, tool):
             raise NoSuchTool(name)
+        return _in_force(tool)
     async with database.reading() as session:
         return _shown(await Catalogue(session).tool(name))
 
@@ -296,28 +299,29 @@ def _visible_page(
     view = _snapshots(request).current().view(principal, bundle)
     tools = [tool for tool in view.tools if tool.name > after][: limit + 1]
     kept, following = page_of(tools, limit=limit, key=lambda tool: (tool.name,))
-    items = [
-        ToolOut(
-            name=tool.name,
-            title=tool.definition.title,
-            description=tool.definition.description,
-            risk=tool.definition.risk,
-            spec="",
-            operation_id=tool.definition.operation_id,
-            bundles=tool.bundles,
-            version=tool.number,
-            published_version=tool.number,
-            enabled=True,
-            removed_at=None,
-            hash=tool.hash,
-            base_url=tool.base_url,
-            created_at=tool.created_at,
-            input_schema=tool.definition.input_schema,
-            output_schema=tool.definition.output_schema,
-        )
-        for tool in kept
-    ]
-    return Page(items=items, next_cursor=following)
+    return Page(items=[_in_force(tool) for tool in kept], next_cursor=following)
+
+
+def _in_force(tool: ToolVersion) -> ToolOut:
+    """A tool as its callers have it: of drafts they learn nothing."""
+    return ToolOut(
+        name=tool.name,
+        title=tool.definition.title,
+        description=tool.definition.description,
+        risk=tool.definition.risk,
+        spec="",
+        operation_id=tool.definition.operation_id,
+        bundles=tool.bundles,
+        version=tool.number,
+        published_version=tool.number,
+        enabled=True,
+        removed_at=None,
+        hash=tool.hash,
+        base_url=tool.base_url,
+        created_at=tool.created_at,
+        input_schema=tool.definition.input_schema,
+        output_schema=tool.definition.output_schema,
+    )
 
 
 def _shown(row: CatalogueTool) -> ToolOut:
