@@ -5,9 +5,10 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -30,9 +31,12 @@ from msil_mcp.governance.chain import Parts, compose
 from msil_mcp.governance.executions import Executions
 from msil_mcp.governance.limits import Limiter, LocalLimiter, RedisLimiter
 from msil_mcp.governance.record import Record
+from msil_mcp.governance.retention import ResultRetention, expire_approvals
 from msil_mcp.identity.api import router as identity_router
 from msil_mcp.identity.roles import ensure_roles
+from msil_mcp.identity.sessions import forget_ended_sessions
 from msil_mcp.identity.wiring import Identity, build_identity, provider_documents
+from msil_mcp.jobs import Handler, JobRunner
 from msil_mcp.jobs import Job as Job
 from msil_mcp.mcp.app import McpApp, McpEndpoint, McpMiddleware
 from msil_mcp.mcp.build import running_mcp
@@ -207,6 +211,44 @@ async def _serve_duties(stack: AsyncExitStack, services: Services) -> None:
     metrics.set_gauge_source("mcp_snapshot_generation", lambda: snapshots.generation)
     metrics.set_gauge_source("mcp_tools_published", lambda: snapshots.published)
     metrics.expect_model(services.settings.openai_model)
+    runner = recurring_jobs(services)
+    await runner.start()
+    stack.push_async_callback(runner.stop)
+
+
+def recurring_jobs(services: Services) -> JobRunner:
+    """What is done again and again, by one of the serving processes at a time."""
+    database, settings = services.database, services.settings
+    results = ResultRetention(database, seconds=settings.result_retention_seconds)
+
+    async def anchor_audit(_: Mapping[str, Any]) -> None:
+        await services.audit.anchor_heads()
+
+    async def forget_results(_: Mapping[str, Any]) -> None:
+        await results.forget()
+
+    async def expire(_: Mapping[str, Any]) -> None:
+        await expire_approvals(database, on_event=services.metrics.record_approval)
+
+    async def forget_sessions(_: Mapping[str, Any]) -> None:
+        async with database.unit_of_work() as session:
+            await forget_ended_sessions(session)
+
+    jobs: Mapping[str, tuple[float, Handler]] = {
+        "audit.anchor": (60.0, anchor_audit),
+        "approvals.expire": (60.0, expire),
+        "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),
+        "sessions.forget_ended": (3600.0, forget_sessions),
+    }
+    runner = JobRunner(
+        database,
+        {kind: handler for kind, (_, handler) in jobs.items()},
+        owner=services.executions.owner,
+        signals=services.bus,
+    )
+    for kind, (seconds, _) in jobs.items():
+        runner.every(seconds, kind)
+    return runner
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

@@ -137,9 +137,14 @@ class SessionCookies:
         return default if site is None else site in OWN_SITES
 
 
+async def forget_ended_sessions(session: AsyncSession) -> None:
+    """Delete what says that a session was ended, once its cookie has expired anyway."""
+    await session.execute(delete(EndedSession).where(EndedSession.expires_at < int(time.time())))
+
+
 async def end_session(session: AsyncSession, *, ended: Session) -> None:
     """Refuse this session from now on in every process, and forget those that expired anyway."""
-    await session.execute(delete(EndedSession).where(EndedSession.expires_at < int(time.time())))
+    await forget_ended_sessions(session)
     if await session.get(EndedSession, ended.id) is None:
         session.add(EndedSession(id=ended.id, expires_at=ended.expires_at))
         await session.flush()
