@@ -93,6 +93,17 @@ class Conflict(MsilError):
     title = "Conflict"
 
 
+class ContentTooLarge(MsilError):
+    """The body is larger than configured."""
+
+    status = 413
+    slug = "content_too_large"
+    title = "Content too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than {limit} bytes.")
+
+
 class Unprocessable(MsilError):
     """Well formed, and still not acceptable."""
 

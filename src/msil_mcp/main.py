@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
 
 from msil_mcp import __version__
 from msil_mcp.audit.api import router as audit_router
@@ -21,7 +22,7 @@ from msil_mcp.audit.trail import Audit
 from msil_mcp.bus import Bus, MemoryBus, PostgresBus
 from msil_mcp.chat.api import router as chat_router
 from msil_mcp.db.alone import hold_alone
-from msil_mcp.db.database import Base, Database, database_url
+from msil_mcp.db.database import Base, Database, database_url, on_database_error
 from msil_mcp.db.migrate import HEAD, check_schema, schema_revision, upgrade
 from msil_mcp.egress import Egress
 from msil_mcp.errors import install_problem_handlers
@@ -43,6 +44,7 @@ from msil_mcp.mcp.build import running_mcp
 from msil_mcp.mcp.governed import GovernedProvider
 from msil_mcp.mcp.providers import Provider
 from msil_mcp.mcp.revocations import StoredRevocations
+from msil_mcp.observability.body_limit import BodyLimit
 from msil_mcp.observability.health import router as health_router
 from msil_mcp.observability.logging import configure_logging
 from msil_mcp.observability.metrics import Metrics
@@ -366,6 +368,7 @@ def create_app(settings: Settings | None = None, *, providers: Sequence[Provider
         lifespan=lifespan,
     )
     install_problem_handlers(app)
+    app.add_exception_handler(SQLAlchemyError, on_database_error)
     for router in (
         health_router,
         identity_router,
@@ -375,6 +378,7 @@ def create_app(settings: Settings | None = None, *, providers: Sequence[Provider
         chat_router,
     ):
         app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     # The last one added is the outermost: MCP requests skip what only REST needs.
     app.add_middleware(McpMiddleware, endpoint=endpoint)
     app.add_middleware(MonitoringMiddleware, metrics=metrics, tracer=tracer)

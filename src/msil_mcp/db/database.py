@@ -32,9 +32,10 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from starlette.requests import Request
+from starlette.responses import Response
 from typing_extensions import override
 
-from msil_mcp.errors import Unavailable
+from msil_mcp.errors import Unavailable, problem_response
 from msil_mcp.settings import Settings
 
 SQLITE_BUSY_MS = 5_000
@@ -220,6 +221,18 @@ def translated_errors() -> Iterator[None]:
         if getattr(error, "connection_invalidated", False) or _is_operational(error):
             raise DatabaseUnavailable from error
         raise
+
+
+async def on_database_error(request: Request, error: Exception) -> Response:
+    """For REST routes: 503 with a time to retry while the database is away."""
+    try:
+        if isinstance(error, SQLAlchemyError):
+            with translated_errors():
+                raise error
+    except DatabaseUnavailable as unavailable:
+        correlation = request.scope.get("state", {}).get("correlation_id")
+        return problem_response(unavailable, correlation_id=correlation)
+    raise error
 
 
 def _is_operational(error: SQLAlchemyError) -> bool:

@@ -275,7 +275,8 @@ class Approvals:
         if not principal.may("approvals:read"):
             query = query.where(Approval.principal_id == principal.id)
         if state == "expired":
-            query = query.where(Approval.state.in_(OPEN), Approval.expires_at <= utc_now())
+            late = and_(Approval.state.in_(OPEN), Approval.expires_at <= utc_now())
+            query = query.where(or_(Approval.state == "expired", late))
         elif state is not None:
             query = query.where(Approval.state == state)
         if state in OPEN:

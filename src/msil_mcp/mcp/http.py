@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from msil_mcp.errors import PROBLEM_JSON, MsilError, problem_document
+from msil_mcp.errors import PROBLEM_JSON, ContentTooLarge, MsilError, problem_document
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -21,17 +21,6 @@ _PROBLEM: Final[Header] = (b"content-type", PROBLEM_JSON.encode())
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
-
-
-class ContentTooLarge(MsilError):
-    """The body is larger than configured."""
-
-    status = 413
-    slug = "content_too_large"
-    title = "Content too large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The request body is larger than {limit} bytes.")
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
