@@ -26,7 +26,7 @@ class ModelChoice:
         return self.provider == "scripted"
 
     def __str__(self) -> str:
-        return self.name if self.provider == "openai" else f"{self.provider}:{self.name}"
+        return self.name if parse_model(self.name) == self else f"{self.provider}:{self.name}"
 
 
 def parse_model(text: str) -> ModelChoice:

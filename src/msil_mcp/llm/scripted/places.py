@@ -16,7 +16,7 @@ _NAMED_HINDI: Final = re.compile(
 )
 _NO_PLACE: Final = re.compile(
     r"^(?:I|The|My|Please|Mon|Tues|Wednes|Thurs|Fri|Satur|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|"
-    r"Oct|Nov|Dec|Today|Tomorrow|MSIL|BK|[AP]M)"
+    r"Oct|Nov|Dec|Noon|Morning|Afternoon|Evening|Today|Tomorrow|MSIL|BK|[AP]M)"
 )
 
 

@@ -16,6 +16,8 @@ Piece = Literal[
     "registration", "place", "dealer", "day", "time", "mobile", "service_type", "booking_id"
 ]
 MOST_BATCHES: Final = 8
+REMINDS: Final = frozenset({"greet", "thanks", "help", "wellbeing", "other"})
+"""What is answered with a reminder of what a booking under way still waits for."""
 
 
 @dataclass(frozen=True, slots=True)

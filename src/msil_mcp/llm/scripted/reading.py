@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from msil_mcp.llm.scripted.planning import Say, next_step
+from msil_mcp.llm.scripted.planning import REMINDS, Say, booking_step, next_step
 from msil_mcp.llm.scripted.results import read_answer
 from msil_mcp.llm.scripted.state import Document, Draft, Found, Problem, State, offered_tools
 from msil_mcp.llm.scripted.understanding import (
@@ -41,6 +41,8 @@ def read_conversation(messages: Sequence[Message], *, offered: Sequence[str], to
 def _hear(state: State, text: str, *, today: date) -> None:
     failed, state.problem = state.problem, None
     asked = next_step(state) if state.steps else None
+    if isinstance(asked, Say) and asked.what in REMINDS and state.books and not state.is_booked:
+        asked = booking_step(state)
     expecting = {asked.what, *asked.pieces} if isinstance(asked, Say) else set()
     heard = understand(text, today=today, expecting=expecting)
     state.intent = _intent(state, heard, expecting=expecting)
@@ -48,14 +50,16 @@ def _hear(state: State, text: str, *, today: date) -> None:
     if failed and heard.yes and not heard.has_facts:
         _restore(state.draft, failed.arguments)
         state.confirmed = failed.tool == "create_service_booking"
-    if state.intent is None and (heard.books or heard.has_facts):
+    if state.intent is None and (heard.books or heard.starts_booking):
         if state.is_booked:
             _begin_another(state)
         state.books = True
     elif state.intent is None and state.is_booked:
         state.books = False
+    before = _plan(state.draft)
     _take_over(state, heard)
-    _settle_answer(state, heard, expecting=expecting)
+    has_moved = _plan(state.draft) != before
+    _settle_answer(state, heard, expecting=expecting, has_moved=has_moved)
 
 
 def _intent(state: State, heard: Heard, *, expecting: Container[str]) -> Intent | None:
@@ -89,10 +93,14 @@ def _begin_another(state: State) -> None:
     state.found = {tool: found for tool, found in state.found.items() if tool == "resolve_vehicle"}
 
 
-def _settle_answer(state: State, heard: Heard, *, expecting: Container[str]) -> None:
+def _settle_answer(
+    state: State, heard: Heard, *, expecting: Container[str], has_moved: bool
+) -> None:
     """Whether the person agrees to what was proposed, refuses it, or changed it."""
     if heard.no and state.books and not heard.has_facts and state.intent is None:
         state.confirmed, state.declined = False, True
+    elif has_moved:
+        state.confirmed = False
     elif heard.yes and ("confirm" in expecting or "details" in expecting):
         state.confirmed = True
 
@@ -101,7 +109,6 @@ def _take_over(state: State, heard: Heard) -> None:
     draft = state.draft
     if heard.booking_id:
         state.booking_id = heard.booking_id
-    before = _plan(draft)
     if heard.place:
         state.dropped_area = None
         draft.city = heard.place.city or draft.city
@@ -117,8 +124,6 @@ def _take_over(state: State, heard: Heard) -> None:
     draft.service = heard.service or draft.service
     draft.day = heard.day or draft.day
     draft.time = heard.time or draft.time
-    if _plan(draft) != before:
-        state.confirmed = False
 
 
 def _plan(draft: Draft) -> tuple[object, ...]:

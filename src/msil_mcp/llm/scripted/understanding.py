@@ -21,7 +21,7 @@ SMALL_TALK: Final[tuple[Intent, ...]] = ("wellbeing", "thanks", "bye", "help", "
 QUESTIONS: Final[tuple[Intent, ...]] = ("slots", "dealers", "vehicle", "customer")
 
 _NUMBER_ABBREVIATED: Final = re.compile(
-    r" (?:registration|reg|mobile|phone|vehicle|car|booking|gaadi) no "
+    r"(?<= )(?:registration|reg|mobile|phone|vehicle|car|booking|gaadi) no(?= )"
 )
 _SEP: Final = r"[ .-]?"
 _BOOKING_ID: Final = re.compile(r"\bbk[0-9]{6}[a-z0-9]{4}\b")
@@ -60,6 +60,12 @@ class Heard:
              self.service)
         )  # fmt: skip
 
+    @property
+    def starts_booking(self) -> bool:
+        """Whether it is about an appointment though it does not say so; a day alone is not."""
+        pieces = (self.registration, self.dealer_code, self.place, self.service)
+        return any(pieces) or (self.day is not None and self.time is not None)
+
 
 def understand(text: str, *, today: date, expecting: Container[str] = ()) -> Heard:
     """Read a message; `expecting` is what was asked for last, which short answers answer."""
@@ -78,7 +84,7 @@ def understand(text: str, *, today: date, expecting: Container[str] = ()) -> Hea
     spans = [match.span() for match in found.values() if match]
     # Normalising keeps lengths in both scripts, so spans hold for the original too.
     rest = without(text if len(text) == len(plain) else plain, spans)
-    words = _NUMBER_ABBREVIATED.sub(" ", padded(rest))
+    words = _NUMBER_ABBREVIATED.sub("|", padded(rest))
     chooses_dealer = any(what in expecting for what in ("dealer", "dealers", "day_full"))
     day = find_day(rest, today=today)
     time = find_time(rest, bare="time" in expecting and not chooses_dealer)
