@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, Protocol, get_args
 
 from fastapi import Depends
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from typing_extensions import override
 
 from msil_mcp.errors import Forbidden
@@ -114,7 +114,7 @@ class PermissionDenied(Forbidden):
         return {"permission": self.permission}
 
 
-RouteGuard = Callable[[Request], Coroutine[Any, Any, Principal | None]]
+RouteGuard = Callable[[HTTPConnection], Coroutine[Any, Any, Principal | None]]
 
 ROUTE_PERMISSION: Final = "msil_permission"
 """Attribute of a guard that names its permission; a test reads it from every route."""
@@ -123,13 +123,14 @@ ROUTE_PERMISSION: Final = "msil_permission"
 def require(permission: Permission) -> RouteGuard:
     """A dependency that authenticates the caller and insists on one permission.
 
-    Use as `principal: Annotated[Principal, Depends(require("audit:read"))]`.
+    Use as `principal: Annotated[Principal, Depends(require("audit:read"))]`, on a WebSocket too:
+    there a refusal answers the handshake.
     """
 
-    async def guard(request: Request) -> Principal:
-        authenticator: Authenticator = request.app.state.authenticator
-        principal = await authenticator.authenticate(request.headers)
-        request.scope.setdefault("state", {})["principal"] = principal
+    async def guard(connection: HTTPConnection) -> Principal:
+        authenticator: Authenticator = connection.app.state.authenticator
+        principal = await authenticator.authenticate(connection.headers)
+        connection.scope.setdefault("state", {})["principal"] = principal
         if not principal.may(permission):
             raise PermissionDenied(permission)
         return principal
@@ -138,7 +139,7 @@ def require(permission: Permission) -> RouteGuard:
     return guard
 
 
-async def _anyone(request: Request) -> None:
+async def _anyone(connection: HTTPConnection) -> None:
     """Open on purpose: liveness, readiness, sign-in and OAuth metadata."""
 
 

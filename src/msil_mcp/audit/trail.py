@@ -15,7 +15,7 @@ from msil_mcp.audit.masking import mask_value
 from msil_mcp.audit.records import AuditAnchorRow, AuditRecord, AuditRecordRow
 from msil_mcp.audit.rows import RowInsert
 from msil_mcp.audit.verify import Verification, verify
-from msil_mcp.audit.writer import GroupCommitWriter, OnBatch
+from msil_mcp.audit.writer import GroupCommitWriter, OnBatch, OnRecord
 from msil_mcp.db.database import Database
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
@@ -42,6 +42,13 @@ class Audit:
         self._anchors = Anchors(database, self._mac)
         self._verifying = asyncio.Lock()
         self.writer = GroupCommitWriter(database, self._mac, on_batch=on_batch)
+
+    def on_record(self, listener: OnRecord) -> None:
+        """Hear of every record of this process once it is durable.
+
+        Called on the event loop for each, so it must be quick and may not raise.
+        """
+        self.writer.listeners.append(listener)
 
     async def start(self) -> None:
         """Start the writer; its chain will vouch for the newest anchor there is."""

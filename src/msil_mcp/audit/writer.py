@@ -48,6 +48,7 @@ _CHAINS: Final = table_of(AuditChainRow)
 
 _Waiting = tuple[AuditRecord, Sequence[RowInsert], "asyncio.Future[None]"]
 OnBatch = Callable[[int, float], None]
+OnRecord = Callable[[AuditRecord], None]
 log = structlog.get_logger()
 
 
@@ -58,13 +59,15 @@ class _ChainLost(Exception):
 class GroupCommitWriter:
     """Appends records to this process's chain.
 
-    `on_batch(size, seconds)` is called on the event loop after every durable batch.
+    `on_batch(size, seconds)` is called on the event loop after every durable batch; so is each of
+    `listeners` with every record of it, whether or not its caller still waits.
     """
 
     def __init__(self, database: Database, mac: Mac, *, on_batch: OnBatch | None = None) -> None:
         self._database = database
         self._mac = mac
         self._on_batch = on_batch
+        self.listeners: list[OnRecord] = []
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._chain = Chain(mac)
         self._kept: tuple[int, str] | None = None
@@ -196,7 +199,7 @@ class GroupCommitWriter:
         else:
             self._failed_at = float("-inf")
             self._rest()
-            self._tell(_settle, batch, rejected)
+            self._tell(_settle, batch, rejected, self.listeners)
             if self._on_batch is not None:
                 self._tell(self._on_batch, len(batch), time.monotonic() - started)
 
@@ -318,7 +321,9 @@ class GroupCommitWriter:
             self._loop.call_soon_threadsafe(what, *arguments)
 
 
-def _settle(batch: Sequence[_Waiting], rejected: dict[int, MsilError]) -> None:
+def _settle(
+    batch: Sequence[_Waiting], rejected: dict[int, MsilError], listeners: Sequence[OnRecord]
+) -> None:
     for place, (_, _, future) in enumerate(batch):
         if future.done():
             continue
@@ -327,6 +332,10 @@ def _settle(batch: Sequence[_Waiting], rejected: dict[int, MsilError]) -> None:
             future.set_result(None)
         else:
             future.set_exception(error)
+    for place, (record, _, _) in enumerate(batch):
+        if place not in rejected:
+            for listener in listeners:
+                listener(record)
 
 
 def _fail(batch: Sequence[_Waiting], error: Callable[[], MsilError]) -> None:
