@@ -26,12 +26,12 @@ from msil_mcp.audit.verify import verify
 from msil_mcp.governance.limits import Limit
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.governance.rules import Authorize
-from msil_mcp.main import Services, running
 from msil_mcp.mcp.wire import parse_json
 from msil_mcp.observability.context import new_correlation_id
 from msil_mcp.observability.logging import configure_logging
 from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.principal import Principal
+from msil_mcp.services import Services, running
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolResult
 from msil_mcp.tools.version import ToolVersion

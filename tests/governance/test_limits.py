@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from databases import Templates, settings_for
-from msil_mcp.governance.limits import Bucket, Limiter, LocalLimiter, RedisLimiter
+from msil_mcp.governance.limits import Bucket, Limiter, LocalLimiter
+from msil_mcp.governance.shared_limits import RedisLimiter
 from product.ledger import PLAIN, READ, Ledger, publish, running_ledger
 from product.orders import agreed
 from product.polling import eventually

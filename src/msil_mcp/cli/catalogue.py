@@ -24,8 +24,8 @@ from msil_mcp.egress import Egress
 from msil_mcp.errors import MsilError
 from msil_mcp.governance.rules import UnknownTool
 from msil_mcp.identity.authentication import cli_principal
-from msil_mcp.main import running
 from msil_mcp.observability.context import new_correlation_id
+from msil_mcp.services import running
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolResult
 from msil_mcp.tools.catalogue import Catalogue

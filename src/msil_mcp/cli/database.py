@@ -7,9 +7,9 @@ from typing import Any
 from msil_mcp.audit.trail import Audit
 from msil_mcp.db.database import Database, database_url
 from msil_mcp.identity.authentication import cli_principal
-from msil_mcp.main import prepare_schema
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
+from msil_mcp.services import prepare_schema
 from msil_mcp.settings import Settings
 
 

@@ -7,7 +7,8 @@ from msil_mcp.cli.output import fail, run
 from msil_mcp.db.alone import hold_alone
 from msil_mcp.db.database import Database, database_url
 from msil_mcp.db.migrate import HEAD, downgrade, schema_revision, upgrade
-from msil_mcp.main import create_app, metadata, prepare_schema
+from msil_mcp.main import create_app, metadata
+from msil_mcp.services import prepare_schema
 from msil_mcp.settings import Settings, hand_down
 
 

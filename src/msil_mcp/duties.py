@@ -1,0 +1,118 @@
+"""What a serving process does beside answering, and how it says that it can."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from msil_mcp.audit.errors import AuditUnavailable
+from msil_mcp.governance.retention import ResultRetention, expire_approvals
+from msil_mcp.identity.sessions import forget_ended_sessions
+from msil_mcp.jobs import Handler, JobRunner
+from msil_mcp.jobs import Job as Job
+from msil_mcp.observability.readiness import CheckResult, Readiness
+from msil_mcp.services import Services
+
+
+@asynccontextmanager
+async def on_duty(services: Services) -> AsyncIterator[None]:
+    """What only a serving process does: leases, live events, notes of key usage, gauges, jobs."""
+    async with AsyncExitStack() as stack:
+        await _take_up(stack, services)
+        yield
+
+
+async def _take_up(stack: AsyncExitStack, services: Services) -> None:
+    await services.executions.start(alone=services.settings.is_sqlite)
+    stack.push_async_callback(services.executions.close)
+    await services.live.start()
+    stack.push_async_callback(services.live.close)
+    usage = asyncio.create_task(services.identity.usage.run(services.database), name="key-usage")
+    stack.push_async_callback(_ended, usage)
+    metrics, snapshots = services.metrics, services.snapshots
+    metrics.set_gauge_source("database_connections_active", services.database.connections_active)
+    if services.shared_limits is not None:
+        metrics.set_gauge_source(
+            "redis_connections_active", services.shared_limits.connections_active
+        )
+    metrics.set_gauge_source("mcp_audit_queue_rows", lambda: services.audit.writer.pending)
+    metrics.set_gauge_source("mcp_calls_in_progress", lambda: services.invoker.in_progress)
+    metrics.set_gauge_source("mcp_snapshot_age_seconds", lambda: snapshots.age_seconds)
+    metrics.set_gauge_source("mcp_snapshot_generation", lambda: snapshots.generation)
+    metrics.set_gauge_source("mcp_tools_published", lambda: snapshots.published)
+    metrics.expect_model(services.settings.openai_model)
+    runner = recurring_jobs(services)
+    await runner.start()
+    stack.push_async_callback(runner.stop)
+
+
+def recurring_jobs(services: Services) -> JobRunner:
+    """What is done again and again, by one of the serving processes at a time."""
+    database, settings = services.database, services.settings
+    results = ResultRetention(database, seconds=settings.result_retention_seconds)
+
+    async def anchor_audit(_: Mapping[str, Any]) -> None:
+        await services.audit.anchor_heads()
+
+    async def forget_results(_: Mapping[str, Any]) -> None:
+        await results.forget()
+
+    async def expire(_: Mapping[str, Any]) -> None:
+        await expire_approvals(database, on_event=services.metrics.record_approval)
+
+    async def forget_sessions(_: Mapping[str, Any]) -> None:
+        async with database.unit_of_work() as session:
+            await forget_ended_sessions(session)
+
+    jobs: Mapping[str, tuple[float, Handler]] = {
+        "audit.anchor": (60.0, anchor_audit),
+        "approvals.expire": (60.0, expire),
+        "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),
+        "sessions.forget_ended": (3600.0, forget_sessions),
+    }
+    runner = JobRunner(
+        database,
+        {kind: handler for kind, (_, handler) in jobs.items()},
+        owner=services.executions.owner,
+        signals=services.bus,
+    )
+    for kind, (seconds, _) in jobs.items():
+        runner.every(seconds, kind)
+    return runner
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def make_readiness(services: Services) -> Readiness:
+    """What this process depends on."""
+    readiness = Readiness()
+
+    async def database() -> CheckResult:
+        return "healthy" if await services.database.healthy() else "unhealthy"
+
+    async def audit() -> CheckResult:
+        # Whether a record may be tried: waiting for one to succeed would wait for the requests
+        # that an unready process does not get.
+        try:
+            services.audit.ensure_writable()
+        except AuditUnavailable:
+            return "unhealthy"
+        return "healthy"
+
+    async def configuration() -> CheckResult:
+        return "healthy" if services.snapshots.is_fresh else "unhealthy"
+
+    async def redis() -> CheckResult:
+        if services.shared_limits is None:
+            return "disabled"
+        return "healthy" if await services.shared_limits.healthy() else "unhealthy"
+
+    readiness.register("database", database)
+    readiness.register("audit", audit)
+    readiness.register("configuration", configuration)
+    # Without Redis limits are local and stricter; refusing traffic would help nobody.
+    readiness.register("redis", redis, required=False)
+    return readiness
