@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from msil_mcp.chat.messages import NO_USAGE, Draft, Usage
+from msil_mcp.chat.messages import NO_USAGE, Draft, Usage, append
 from msil_mcp.chat.models import ChatMessage, ChatSession, MessageStatus, new_id
 from msil_mcp.chat.parts import Part, SummaryPart, TextPart, ToolCallPart, ToolResultPart
-from msil_mcp.chat.session_service import HEAD, SessionService
+from msil_mcp.chat.session_service import SessionService
+from msil_mcp.chat.sessions import Sessions
 from msil_mcp.db.database import utc_now
 from msil_mcp.governance.executions import ToolExecution, stored_result
 from msil_mcp.principal import Principal
 from msil_mcp.tools.call import ToolResult
+from running import Product
 
 
 def user(text: str) -> Draft:
@@ -38,18 +40,12 @@ def result(call_id: str, tool: str = "resolve_vehicle", **facts: Any) -> ToolRes
 
 
 async def say(
-    service: SessionService,
-    who: Principal,
-    chat: ChatSession,
-    *drafts: Draft,
-    parent_id: str | None = HEAD,
+    service: SessionService, who: Principal, chat: ChatSession, *drafts: Draft
 ) -> list[ChatMessage]:
-    """Add messages one below the other."""
-    said = []
-    for draft in drafts:
-        said.append(await service.add_message(who, chat.id, draft, parent_id=parent_id))
-        parent_id = HEAD
-    return said
+    """Add messages below the head, one below the other, in one transaction."""
+    async with service.database.unit_of_work() as session:
+        held = await Sessions(session).owned_by(who, chat.id)
+        return [await append(session, held, draft, parent_id=held.head_id) for draft in drafts]
 
 
 def texts(messages: list[ChatMessage]) -> list[str]:
@@ -77,3 +73,11 @@ def execution(chat: ChatSession, **facts: Any) -> ToolExecution:
         "finished_at": now + timedelta(milliseconds=12),
     }
     return ToolExecution(**(values | facts))
+
+
+async def caller(product: Product, role: str = "user") -> Principal:
+    """Who the product takes the holder of a role's key for; on the product's own loop."""
+    assert product.app is not None
+    headers = {name.lower(): value for name, value in product.headers(role).items()}
+    principal: Principal = await product.app.state.authenticator.authenticate(headers)
+    return principal
