@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.compare import Plan, compare
 from bench.contenders import CONTENDERS
 from bench.processes import NotMeasured
-from bench.report import Report
+from bench.report import Report, publish
 
 OUT = Path(__file__).with_name("out")
 
@@ -47,6 +47,8 @@ def _compare(options: argparse.Namespace) -> int:
     report = Report(plan=plan, results=results, seconds=time.monotonic() - began)
     print(report.text())
     print(f"\n{report.write(OUT)}")
+    if options.publish:
+        publish(report.text())
     return 1 if results.missing else 0
 
 
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tools", type=_numbers, default=[6, 1000], help="sizes, as in 6,1000")
     parser.add_argument("--seconds", type=int, help="length of a leg (3)")
     parser.add_argument("--repeat", type=int, help="legs of each kind (3)")
+    parser.add_argument("--publish", action="store_true", help="put the tables into the docs")
     return parser
 
 

@@ -68,7 +68,11 @@ def pinned(cpus: set[int] | None) -> Callable[[], None] | None:
 
 def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Nothing of this shell's settings but what every program needs."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "PYTHONPATH")
+        if name in os.environ
+    }
     return kept | {"NO_PROXY": LOOPBACK} | dict(extra or {})
 
 

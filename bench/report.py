@@ -12,9 +12,12 @@ from bench.compare import CONNECTIONS, LIST_ERA, Plan, Results, Standing
 from bench.contenders import CONTENDERS
 from bench.machine import describe_machine
 from bench.peer_environment import peer_versions
+from bench.processes import NotMeasured
 from bench.requirements import Figures, judge
 from bench.running import Leg
 
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 TITLES = {contender.key: contender.title for contender in CONTENDERS}
 
 
@@ -205,6 +208,16 @@ class Report:
             for verdict in judge(self._figures())
         ]
         return _table(("what", "target", "measured", "holds"), rows)
+
+
+def publish(text: str) -> None:
+    """Replace the figures in the documentation by these."""
+    before, begin, rest = PAGE.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise NotMeasured(f"{PAGE} has no place for figures between {BEGIN} and {END}")
+    day = time.strftime("%Y-%m-%d")
+    PAGE.write_text(f"{before}{begin}\nMeasured on {day}:\n\n```text\n{text}\n```\n{end}{after}")
 
 
 def _standing_row(standing: Standing) -> tuple[str, ...]:
