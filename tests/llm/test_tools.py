@@ -208,3 +208,42 @@ def test_every_schema_ends_up_an_object(schema: dict[str, Any]) -> None:
     converted, _ = convert_schema(schema)
     assert converted["type"] == "object"
     assert converted["properties"] == {}
+
+
+schemas = st.recursive(
+    st.sampled_from(
+        [
+            {"type": "string", "pattern": "^a"},
+            {"type": ["integer", "null"], "minimum": 1},
+            {"enum": ["a", None, 3]},
+            {"$ref": "#/$defs/Round"},
+            {"const": {"a": 1}},
+            {"not": {"type": "string"}},
+            True,
+        ]
+    ),
+    lambda inner: st.one_of(
+        st.fixed_dictionaries(
+            {
+                "type": st.just("object"),
+                "properties": st.dictionaries(st.text(min_size=1, max_size=70), inner, max_size=3),
+            }
+        ),
+        st.fixed_dictionaries({"type": st.just("array"), "items": inner}),
+        st.fixed_dictionaries({"anyOf": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"allOf": st.lists(inner, min_size=1, max_size=3)}),
+    ),
+    max_leaves=8,
+)
+
+
+@given(schemas)
+def test_any_schema_becomes_one_that_providers_take(schema: Any) -> None:
+    inner = schema if isinstance(schema, dict) else {"type": "object"}
+    round_about = {"type": "object", "properties": {"again": {"$ref": "#/$defs/Round"}}}
+    table = ToolTable([spec("any", inner | {"$defs": {"Round": round_about}})])
+    [tool] = table.offer()
+    assert keywords(tool.parameters) <= KEYWORDS
+    offered = [Tool(ToolFunction(tool.name, tool.description, tool.parameters))]
+    check_request(ChatRequest("m", [Message("user", "hi")], tools=offered))
+    jsonschema_rs.validator_for(tool.parameters)

@@ -56,6 +56,12 @@ class Models:
             return ModelChoice("scripted", SCRIPTED_MODEL)
         return choice
 
+    @property
+    def needs_script(self) -> bool:
+        """Whether the scripted model may be asked at all."""
+        listed = (parse_model(name) for names in self._by_role.values() for name in names)
+        return any(choice.is_scripted for choice in (self.default, *self.fallbacks, *listed))
+
     def label(self, choice: ModelChoice) -> str:
         """The model in metrics; what a pattern let through is `other`, so that labels stay few."""
         listed = (parse_model(name) for names in self._by_role.values() for name in names)

@@ -75,8 +75,7 @@ class LLMService:
     async def start(self) -> None:
         """Open the scripted model's server where it is needed; loads no model library."""
         self._metrics.expect_model(self.models.default.name)
-        needed = (self.models.default, *self.models.fallbacks)
-        if any(choice.is_scripted for choice in needed):
+        if self.models.needs_script:
             from msil_mcp.llm.scripted.server import scripted_server
 
             self._scripted_url = await self._stack.enter_async_context(scripted_server())
@@ -214,7 +213,7 @@ class LLMService:
         if choice.is_scripted and running.scripted_url is None:
             raise ModelMisconfigured(
                 model=str(choice),
-                remedy="the scripted model runs only where it is the chat's model or a fallback.",
+                remedy="the scripted model runs only where the settings name it.",
             )
         model = build_model(
             choice, self._settings, client=running.client, scripted_url=running.scripted_url

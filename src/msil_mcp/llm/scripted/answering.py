@@ -177,7 +177,11 @@ class Speaker:
             return self._text("give_up")
         text = problem.answer.text.rstrip()
         quoted = text if text.endswith((".", "!", "?", "।", "…")) else text + "."
-        key = "denied" if problem.answer.was_denied else _FAILURES[problem.tool]
+        key = _FAILURES[problem.tool]
+        if problem.tool == "create_service_booking" and problem.answer.is_uncertain:
+            return self._text("uncertain", text=quoted)
+        if problem.answer.was_denied and problem.tool == "create_service_booking":
+            key = "denied"
         said = self._text(key, text=quoted)
         if problem.tool != "create_service_booking" or problem.answer.was_denied:
             return said

@@ -47,7 +47,7 @@ def _hear(state: State, text: str, *, today: date) -> None:
     heard = understand(text, today=today, expecting=expecting)
     state.intent = _intent(state, heard, expecting=expecting)
     _begin_turn(state)
-    if failed and heard.yes and not heard.has_facts:
+    if failed and heard.yes and not heard.has_facts and not failed.answer.is_uncertain:
         _restore(state.draft, failed.arguments)
         state.confirmed = failed.tool == "create_service_booking"
     if state.intent is None and (heard.books or heard.starts_booking):
@@ -179,6 +179,9 @@ def _forget(state: State, problem: Problem) -> None:
 def _forget_refused_order(state: State, problem: Problem) -> None:
     draft, answer = state.draft, problem.answer
     if answer.was_denied:
+        return
+    if answer.is_uncertain:
+        state.books = False  # nobody is asked for a yes that would book it twice
         return
     if answer.mentions("slot", "full"):
         draft.time = None

@@ -32,6 +32,11 @@ class Answer:
         """Whether a person said no, rather than the service."""
         return self.failed and _DENIED.search(self.text) is not None
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether a write may have happened all the same, so that repeating it could double it."""
+        return self.failed and self.mentions("not known whether", "outcome unknown")
+
     def mentions(self, *words: str) -> bool:
         """Whether the failure is about one of these."""
         folded = self.text.casefold()
