@@ -261,6 +261,15 @@ async def test_small_talk_in_between_loses_nothing(talk: Talk) -> None:
     assert "Booked" in await talk.say("9876543210 express yes")
 
 
+async def test_an_offer_after_a_question_can_be_taken(talk: Talk) -> None:
+    reply = await talk.hold("Which dealers are near Baner, Pune?", "yes please")
+    assert "registration number" in reply
+    assert "city" not in reply
+    reply = await talk.say("MH12AB1234, Saturday at 14:00")
+    assert talk.names[-2:] == ["resolve_vehicle", "get_available_slots"]
+    assert "14:00" in reply
+
+
 async def test_a_customer_is_found_by_mobile(talk: Talk) -> None:
     assert "Aarav Kulkarni" in await talk.say("find my account details, 98765-43210")
     assert talk.names == ["resolve_customer"]

@@ -50,7 +50,8 @@ def _hear(state: State, text: str, *, today: date) -> None:
     if failed and heard.yes and not heard.has_facts and not failed.answer.is_uncertain:
         _restore(state.draft, failed.arguments)
         state.confirmed = failed.tool == "create_service_booking"
-    if state.intent is None and (heard.books or heard.starts_booking):
+    takes_offer = heard.yes and ("dealers" in expecting or "slots" in expecting)
+    if state.intent is None and (heard.books or heard.starts_booking or takes_offer):
         if state.is_booked:
             _begin_another(state)
         state.books = True
