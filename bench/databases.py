@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -21,20 +22,23 @@ REDIS = os.environ.get("BENCH_REDIS_URL", "redis://127.0.0.1:6379/0")
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """Settings that choose the database, and the name of it on PostgreSQL."""
+    """Settings that choose the database; on PostgreSQL its name, and a connection to ask by."""
 
     environment: Mapping[str, str]
     database: str = ""
+    connection: psycopg.Connection[Any] | None = None
 
     def cpu_seconds(self) -> float:
         """CPU that PostgreSQL's processes for this database and Redis have used."""
-        if not self.database:
+        if self.connection is None:
             return 0.0
-        with psycopg.connect(POSTGRES) as connection:
-            query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
-            pids = [row[0] for row in connection.execute(query, (self.database,))]
-        with redis.Redis.from_url(REDIS) as client:
-            pids.append(client.info("server")["process_id"])
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
+        try:
+            pids = [row[0] for row in self.connection.execute(query, (self.database,))]
+            with redis.Redis.from_url(REDIS) as client:
+                pids.append(client.info("server")["process_id"])
+        except (psycopg.Error, redis.RedisError) as error:
+            raise NotMeasured(f"the database's CPU: {error}") from None
         return cpu_seconds(pids)
 
 
@@ -56,26 +60,24 @@ def postgresql(folder: Path) -> Iterator[Backing]:
     except redis.RedisError as error:
         raise NotMeasured(f"Redis does not answer ({error}); set BENCH_REDIS_URL") from None
     try:
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+        connection = psycopg.connect(POSTGRES, autocommit=True)
+        connection.execute(f'CREATE DATABASE "{name}"')
     except psycopg.Error as error:
         reason = str(error).splitlines()[0]
         raise NotMeasured(
             f"PostgreSQL lets no database be made ({reason}); set BENCH_DATABASE_URL"
         ) from None
+    environment = {
+        "MSIL_DATA_DIR": str(folder),
+        "DATABASE_URL": urlsplit(POSTGRES)._replace(path=f"/{name}").geturl(),
+        "REDIS_URL": REDIS,
+        "MSIL_SECRET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
     try:
-        yield Backing(
-            {
-                "MSIL_DATA_DIR": str(folder),
-                "DATABASE_URL": urlsplit(POSTGRES)._replace(path=f"/{name}").geturl(),
-                "REDIS_URL": REDIS,
-                "MSIL_SECRET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            },
-            database=name,
-        )
+        yield Backing(environment, database=name, connection=connection)
     finally:
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.close()
 
 
 BACKINGS = {"sqlite": sqlite, "postgresql": postgresql}
