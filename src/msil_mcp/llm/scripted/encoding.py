@@ -79,10 +79,11 @@ def events(outcome: Outcome, *, fragment: int = FRAGMENT) -> Iterator[bytes]:
     """The answer as server-sent events, up to and including [DONE]."""
     options = outcome.request.stream_options
     with_usage = options is not None and options.include_usage
+    answer_id = outcome.id
 
     def chunk(choices: Sequence[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         body: dict[str, Any] = {
-            "id": outcome.id,
+            "id": answer_id,
             "object": "chat.completion.chunk",
             "created": outcome.created,
             "model": outcome.request.model,

@@ -4,7 +4,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ _QUOTES: Final = {0x2019: "'", 0x2018: "'", 0x2010: "-", 0x2013: "-", 0xA0: " "}
 _WORD: Final = re.compile(r"[\w\u0900-\u0963\u0970-\u097f]+(?:['.-][\w\u0900-\u097f]+)*")
 
 
+@lru_cache(maxsize=16)  # one message is asked about many things
 def normalise(text: str) -> str:
     """Composed, folded case, plain quotes and ASCII digits."""
     return unicodedata.normalize("NFC", text).translate(_DIGITS | _QUOTES).casefold()
 
 
+@lru_cache(maxsize=16)
 def padded(text: str) -> str:
     """The words of a text between single spaces, so that ` kal ` is found only as a word."""
     return f" {' '.join(_WORD.findall(normalise(text)))} "
