@@ -13,7 +13,7 @@ from upstream.calls import PRINCIPAL, call, tool
 
 pytestmark = pytest.mark.anyio
 
-LEASE = 0.4
+LEASE = 0.8
 KEY = "order-7"
 Owner = Callable[[str], Executions]
 

@@ -1,17 +1,15 @@
 """Metrics as a scraper reads them, after the product was used through its doors."""
 
-from typing import Any
-
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from product.doors import call_by_mcp
 from product.orders import agreed, order
 from running import Product
 
 pytestmark = pytest.mark.anyio
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-MODERN = "2026-07-28"
 INVENTED = "no_such_tool_ever"
 VEHICLE = {"registration_number": "MH12AB1234"}
 GAUGES = {
@@ -40,34 +38,13 @@ def risen(before: Samples, after: Samples, name: str, **labels: str) -> float:
     return after.get(key, 0.0) - before.get(key, 0.0)
 
 
-async def call_by_mcp(product: Product, tool: str, arguments: dict[str, Any]) -> Any:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    message = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": tool, "arguments": arguments, "_meta": meta},
-    }
-    headers = {
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": MODERN,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": tool,
-    }
-    reply = await product.request("POST", "/mcp", json=message, headers=headers)
-    return reply.json
-
-
 async def test_calls_are_counted_by_tool_and_outcome_whichever_door_they_took(
     shared_product: Product,
 ) -> None:
     before = await scraped(shared_product)
     await shared_product.call("resolve_vehicle", VEHICLE)
     answered = await call_by_mcp(shared_product, "resolve_vehicle", VEHICLE)
-    assert not answered["result"].get("isError"), answered
+    assert not answered.json["result"].get("isError"), answered.body
     await shared_product.call("resolve_vehicle", {"registration_number": "MH01ZZ9999"})
     await shared_product.call("resolve_vehicle", {"plate": "MH12AB1234"})
     after = await scraped(shared_product)
@@ -133,7 +110,7 @@ async def test_a_caller_cannot_invent_a_tool_name(shared_product: Product) -> No
     refused = await shared_product.call(INVENTED, {})
     assert refused.status == 404
     refused = await call_by_mcp(shared_product, INVENTED, {})
-    assert "error" in refused
+    assert "error" in refused.json
     # Nor through a bundle's own address, nor with a name of somebody else's method.
     await shared_product.request("POST", f"/mcp/{INVENTED}", json={})
     await shared_product.request("POST", f"/api/bundles/{INVENTED}/publish", role="administrator")

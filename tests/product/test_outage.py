@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from databases import Templates, settings_for
+from product.doors import call_by_mcp
 from product.orders import agreed, order
 from product.polling import eventually
 from product.relays import Relay, relay_to
@@ -89,9 +90,11 @@ async def test_the_database_goes_and_comes_back(
         return (await ready(product)).json["checks"]["configuration"] == "unhealthy"
 
     await eventually(stale, within=7)
-    reply = await call(product)
-    assert (reply.status, reply.json["code"]) == (503, "snapshot_stale")
-    assert int(reply.headers["retry-after"]) >= 1
+    by_rest, by_mcp = await call(product), await call_by_mcp(product, "resolve_vehicle", VEHICLE)
+    assert {by_rest.status, by_mcp.status} == {503}
+    assert by_rest.json["code"] == "snapshot_stale"
+    assert by_mcp.json["error"]["message"] == by_rest.json["detail"]
+    assert all(int(reply.headers["retry-after"]) >= 1 for reply in (by_rest, by_mcp))
     assert (await product.request("GET", "/health", role=None)).status == 200
 
     relay.restore()

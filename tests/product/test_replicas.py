@@ -50,7 +50,7 @@ def replicas(
             url,
             folder,
             REDIS_URL=f"redis://127.0.0.1:6379/{REDIS_DB}",
-            MSIL_RATE_PER_PRINCIPAL="0.05",
+            MSIL_RATE_PER_PRINCIPAL="0.01",
             MSIL_RATE_BURST=str(BURST),
         )
         with server_processes(env, folder, count=2) as servers:
