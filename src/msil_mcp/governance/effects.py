@@ -1,5 +1,6 @@
 """Effects happen once: replay by key, agreement before a write, intent before the request."""
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from msil_mcp.db.database import utc_now
@@ -13,14 +14,16 @@ from msil_mcp.governance.approvals import (
     ApprovalUsed,
 )
 from msil_mcp.governance.executions import (
-    BadKey,
-    ChangedSince,
     Execution,
     Executions,
+    replayed_result,
+)
+from msil_mcp.governance.repeats import (
+    BadIdempotencyKey,
+    ChangedSince,
     KeyReused,
     OutcomeUnknown,
     StillRunning,
-    replayed_result,
 )
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
 
@@ -32,6 +35,14 @@ def effective_key(call: ToolCall) -> str | None:
     if call.approval_id is None or not call.tool.is_write:
         return None
     return f"approval:{call.approval_id}" if IDENTITY.fullmatch(call.approval_id) else None
+
+
+class DispatchCancelled(asyncio.CancelledError):
+    """The caller of a read went away while its intent was stored; the row has to say so."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__()
+        self.execution_id = execution_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,10 @@ class Dispatch:
                 return refused(error, rule="idempotency")
             result = await self.inner.invoke(replace(call, idempotency_key=execution_id))
             return replace(result, execution_id=execution_id)
+        except asyncio.CancelledError as error:
+            if call.tool.is_write:
+                raise
+            raise DispatchCancelled(execution_id) from error
         finally:
             self.executions.release(execution_id)
 
@@ -72,7 +87,7 @@ class Idempotency:
             return await self.inner.invoke(call)
         try:
             if "\x00" in key:
-                raise BadKey
+                raise BadIdempotencyKey
             found = await self.executions.find(principal_id=call.principal.id, key=key)
             if found is None:
                 return await self.inner.invoke(call)
@@ -100,7 +115,11 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Lets reads pass; a write needs an approval bound to exactly this call."""
+    """Lets reads pass; a write needs an approval bound to exactly this call.
+
+    What a conversation does is stored before it is done, also a read: an interrupted conversation
+    is told by it what became of its calls.
+    """
 
     approvals: Approvals
     executions: Executions
@@ -110,7 +129,7 @@ class Approve:
     async def invoke(self, call: ToolCall) -> ToolResult:
         """Pass on a read; dispatch an approved write; else ask."""
         key = effective_key(call)
-        if not call.tool.is_write and key is None:
+        if not call.tool.is_write and key is None and call.origin != "chat":
             return await self.inner.invoke(call)
         try:
             approval_id = None
