@@ -12,6 +12,8 @@ from msil_mcp.jobs import Handler, JobRunner
 from msil_mcp.jobs import Job as Job
 from msil_mcp.observability.readiness import CheckResult, Readiness
 from msil_mcp.services import Services
+from msil_mcp.webhooks.relay import DELIVER
+from msil_mcp.webhooks.wiring import TIDY_SECONDS
 
 
 @asynccontextmanager
@@ -27,6 +29,8 @@ async def _take_up(stack: AsyncExitStack, services: Services) -> None:
     stack.push_async_callback(services.executions.close)
     await services.live.start()
     stack.push_async_callback(services.live.close)
+    await services.webhooks.relay.start()
+    stack.push_async_callback(services.webhooks.relay.close)
     usage = asyncio.create_task(services.identity.usage.run(services.database), name="key-usage")
     stack.push_async_callback(_ended, usage)
     metrics, snapshots = services.metrics, services.snapshots
@@ -69,10 +73,12 @@ def recurring_jobs(services: Services) -> JobRunner:
         "approvals.expire": (60.0, expire),
         "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),
         "sessions.forget_ended": (3600.0, forget_sessions),
+        "webhook.tidy": (TIDY_SECONDS, services.webhooks.tidy),
     }
     runner = JobRunner(
         database,
-        {kind: handler for kind, (_, handler) in jobs.items()},
+        {kind: handler for kind, (_, handler) in jobs.items()}
+        | {DELIVER: services.webhooks.deliver},
         owner=services.executions.owner,
         signals=services.bus,
     )

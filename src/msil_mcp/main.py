@@ -40,6 +40,7 @@ from msil_mcp.principal import Principal
 from msil_mcp.services import Services, make_metrics, running
 from msil_mcp.settings import Settings
 from msil_mcp.tools.api import router as tools_router
+from msil_mcp.webhooks.api import router as webhooks_router
 
 log = structlog.get_logger()
 metadata: MetaData = Base.metadata
@@ -150,6 +151,7 @@ def create_app(
         approvals_router,
         audit_router,
         events_router,
+        webhooks_router,
         chat_router,
     ):
         app.include_router(router)
@@ -171,6 +173,7 @@ def attach(app: FastAPI, services: Services) -> None:
     state.invoker = services.invoker
     state.audit = services.audit
     state.live_feed = services.live
+    state.webhooks = services.webhooks
     state.admin_audit = services.audit.record_admin
     state.announce = services.snapshots.announce
     state.readiness = make_readiness(services)

@@ -31,6 +31,7 @@ from msil_mcp.tools.snapshot import SnapshotStore
 from msil_mcp.upstream.credentials import EnvironmentCredentials, credential_references
 from msil_mcp.upstream.discipline import Discipline
 from msil_mcp.upstream.invoker import UpstreamInvoker
+from msil_mcp.webhooks.wiring import Webhooks, build_webhooks
 
 if TYPE_CHECKING:
     from msil_mcp.governance.shared_limits import RedisLimiter
@@ -49,6 +50,7 @@ class Services:
     egress: Egress
     audit: Audit
     live: LiveFeed
+    webhooks: Webhooks
     identity: Identity
     snapshots: SnapshotStore
     executions: Executions
@@ -168,6 +170,8 @@ async def _compose(
     invoker = compose(parts, upstream=upstream)
     live = LiveFeed(bus)
     audit.on_record(live.note)
+    webhooks = build_webhooks(database=database, bus=bus, egress=egress, keyring=keyring)
+    audit.on_record(webhooks.relay.note)
     stack.push_async_callback(invoker.drain)
     return Services(
         settings=settings,
@@ -179,6 +183,7 @@ async def _compose(
         egress=egress,
         audit=audit,
         live=live,
+        webhooks=webhooks,
         identity=identity,
         snapshots=snapshots,
         executions=executions,
