@@ -3,8 +3,9 @@
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
+import msgspec
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -28,6 +29,11 @@ Rating = Literal["up", "down"]
 RunState = Literal[
     "queued", "running", "waiting_approval", "succeeded", "failed", "stopped", "interrupted"
 ]
+
+IdText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,40}$")]
+AwareMoment = Annotated[datetime, msgspec.Meta(tz=True)]
+SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+"""What a cursor may hold; anything else could not be asked of a database."""
 
 ACTIVE_STATES: Final[tuple[RunState, ...]] = ("queued", "running", "waiting_approval")
 ACTIVE: Final = "state IN ('queued', 'running', 'waiting_approval')"

@@ -29,7 +29,15 @@ from msil_mcp.chat.messages import (
     newest_leaf,
     walk_back,
 )
-from msil_mcp.chat.models import ChatMessage, ChatRun, ChatSession, Rating, new_id
+from msil_mcp.chat.models import (
+    ChatMessage,
+    ChatRun,
+    ChatSession,
+    IdText,
+    Rating,
+    SequenceNumber,
+    new_id,
+)
 from msil_mcp.chat.parts import Part, TextPart, printable
 from msil_mcp.chat.recall import recall
 from msil_mcp.chat.runs import LEASE_SECONDS, active_run, insert_run, request_stop
@@ -219,11 +227,11 @@ class SessionService:
         async with self._reading() as session:
             chat = await Sessions(session).readable_by(principal, session_id)
             if every_branch:
-                before = decode_cursor(cursor, tuple[int])[0] if cursor else None
+                before = decode_cursor(cursor, tuple[SequenceNumber])[0] if cursor else None
                 found = await newest(session, chat, before=before, limit=limit + 1)
                 rows, following = page_of(found, limit=limit, key=lambda row: (row.sequence,))
                 return rows[::-1], following
-            start = decode_cursor(cursor, tuple[str])[0] if cursor else chat.head_id
+            start = decode_cursor(cursor, tuple[IdText])[0] if cursor else chat.head_id
             rows = list(await ancestors(session, chat, start, limit=limit))
             above = rows[-1].parent_id if rows else None
             return rows[::-1], encode_cursor(above) if above else None
@@ -319,7 +327,7 @@ class SessionService:
         limit: int = 50,
     ) -> tuple[list[ToolUse], str | None]:
         """What tools did in the session, or for one message, in order; and the next cursor."""
-        after = decode_cursor(cursor, tuple[str])[0] if cursor else ""
+        after = decode_cursor(cursor, tuple[IdText])[0] if cursor else ""
         async with self._reading() as session:
             chat = await Sessions(session).readable_by(principal, session_id)
             found = await tool_uses(

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, exists, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.errors import SessionNotFound
-from msil_mcp.chat.models import ChatMessage, ChatSession
+from msil_mcp.chat.models import AwareMoment, ChatMessage, ChatSession, IdText
 from msil_mcp.chat.parts import folded
 from msil_mcp.db.database import UtcDateTime
 from msil_mcp.pagination import decode_cursor, page_of
@@ -75,7 +75,7 @@ class Sessions:
         """Pinned ones first, then the last active first; and the cursor of the next page."""
         query = _listed(_owner(principal, filters), filters)
         if cursor is not None:
-            query = query.where(_after(*decode_cursor(cursor, tuple[bool, datetime, str])))
+            query = query.where(_after(*decode_cursor(cursor, tuple[bool, AwareMoment, IdText])))
         rows = (await self._session.scalars(query.limit(limit + 1))).all()
         return page_of(rows, limit=limit, key=_key)
 
@@ -113,11 +113,17 @@ def _listed(owner_id: str, filters: SessionFilters) -> Select[ChatSession]:
 
 
 def _says(needle: str) -> ColumnElement[bool]:
-    said = exists().where(
-        ChatMessage.session_id == ChatSession.id,
-        ChatMessage.folded_text.contains(needle, autoescape=True),
+    # One look a session, in the order of the list, until the page is full: as EXISTS, PostgreSQL
+    # would read the messages of everybody first.
+    said = (
+        select(ChatMessage.id)
+        .where(ChatMessage.session_id == ChatSession.id)
+        .where(ChatMessage.folded_text.contains(needle, autoescape=True))
+        .limit(1)
+        .scalar_subquery()
     )
-    return or_(ChatSession.folded_title.contains(needle, autoescape=True), said)
+    in_title = ChatSession.folded_title.contains(needle, autoescape=True)
+    return or_(in_title, said.is_not(None))
 
 
 def _after(pinned: bool, active_at: datetime, session_id: str) -> ColumnElement[bool]:
