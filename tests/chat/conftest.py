@@ -29,7 +29,7 @@ async def database(
     request: pytest.FixtureRequest, templates: Templates, anyio_backend: str
 ) -> AsyncIterator[Database]:
     with templates.clone(request.param) as url:
-        database = Database(database_url(settings_for(url)))
+        database = Database(database_url(settings_for(url)), pool_size=4)
         yield database
         await database.close()
 

@@ -9,6 +9,7 @@ from chat.conversations import answer, caller, user
 from msil_mcp.chat.models import ChatMessage
 from msil_mcp.chat.parts import TextPart
 from msil_mcp.chat.session_service import SessionService
+from msil_mcp.pagination import encode_cursor
 from running import ROLES, Product, Reply
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +88,25 @@ async def test_the_list_pages_and_searches(shared_product: Product) -> None:
     assert nul.status == 200
 
 
+async def test_a_forged_cursor_is_refused_before_the_database_sees_it(
+    shared_product: Product,
+) -> None:
+    chat = await made(shared_product)
+    forged = [
+        encode_cursor("\x00"),
+        encode_cursor(10**30),
+        encode_cursor(True, "2026-01-01T00:00:00", "0"),
+        encode_cursor(True, "2026-01-01T00:00:00Z", "\x00"),
+        "%00",
+    ]
+    for path in ("", "/messages", "/messages?branch=all", "/executions"):
+        for cursor in forged:
+            base = f"{BASE}/{chat['id']}{path}" if path else BASE
+            joined = f"{base}{'&' if '?' in base else '?'}cursor={cursor}"
+            reply = await shared_product.request("GET", joined)
+            assert (reply.status, reply.json["code"]) == (400, "bad_cursor"), (path, cursor)
+
+
 @pytest.mark.parametrize("role", [*ROLES, None])
 async def test_no_role_gets_at_anothers_conversation(
     shared_product: Product, role: str | None
@@ -124,6 +144,12 @@ async def test_reading_anothers_conversation_leaves_a_record(shared_product: Pro
     await ask(shared_product, "GET", chat, "/messages", role="administrator")
     [record] = shared_product.query(statement, t=target)
     assert "/messages" in record.details
+    owner = chat["owner_id"]
+    listed = await shared_product.request("GET", f"{BASE}?owner={owner}", role="administrator")
+    assert chat["id"] in [item["id"] for item in listed.json["items"]]
+    assert len(shared_product.query(statement, t=f"chat_sessions_of:{owner}")) == 1
+    refused = await shared_product.request("GET", f"{BASE}?owner={owner}", role="integrator")
+    assert refused.status == 404
 
 
 async def test_messages_are_shown_with_their_parts_and_rated(shared_product: Product) -> None:
@@ -206,6 +232,8 @@ async def test_an_export_is_a_file_without_personal_data(
         ("GET", "/%00", None),
         ("GET", "?limit=0", None),
         ("GET", "?shelf=attic", None),
+        ("GET", "?owner=%00", None),
+        ("POST", "", {"metadata": {"key": "x" * 501}}),
     ],
 )
 async def test_what_is_not_valid_is_refused_by_name(

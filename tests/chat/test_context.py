@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.conversations import answer, call, execution, result, say, summary, user
@@ -15,9 +15,10 @@ from msil_mcp.chat.session_service import SessionService
 from msil_mcp.db.database import Database
 from msil_mcp.principal import Principal
 
+WORDS = st.text("ab \n\x00कख✓", max_size=40)
 CALL_IDS = st.sampled_from([f"c{number}" for number in range(6)])
 PARTS = st.one_of(
-    st.text(max_size=40).map(TextPart),
+    WORDS.map(TextPart),
     CALL_IDS.map(call),
     CALL_IDS.map(result),
     CALL_IDS.map(lambda call_id: ApprovalPart(call_id=call_id, approval_id="a1")),
@@ -38,7 +39,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
         elif role == "assistant":
             parts = draw(st.lists(PARTS, max_size=6))
         else:
-            parts = (TextPart(draw(st.text(max_size=40))),)
+            parts = (TextPart(draw(WORDS)),)
         entries.append(Entry(f"m{number}", role, tuple(parts)))
     return entries
 
@@ -49,11 +50,14 @@ LIMITS = st.builds(
     messages=st.none() | st.integers(0, 10),
 )
 
+PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 def count(text: str) -> int:
     return len(text)
 
 
+@PATIENTLY
 @given(histories(), LIMITS)
 def test_every_call_is_followed_by_its_one_result(history: list[Entry], limits: Limits) -> None:
     for entry in fit(history, limits=limits, count=count).entries:
@@ -73,6 +77,7 @@ def test_every_call_is_followed_by_its_one_result(history: list[Entry], limits: 
         assert answered == []
 
 
+@PATIENTLY
 @given(histories(), LIMITS)
 def test_a_call_appears_once_and_no_approval_does(history: list[Entry], limits: Limits) -> None:
     shown = [p for entry in fit(history, limits=limits, count=count).entries for p in entry.parts]
@@ -81,6 +86,7 @@ def test_a_call_appears_once_and_no_approval_does(history: list[Entry], limits: 
     assert not any(isinstance(part, ApprovalPart) for part in shown)
 
 
+@PATIENTLY
 @given(histories(), LIMITS)
 def test_the_limits_hold_unless_the_newest_turn_alone_breaks_them(
     history: list[Entry], limits: Limits
@@ -96,6 +102,7 @@ def test_the_limits_hold_unless_the_newest_turn_alone_breaks_them(
     assert context.over_budget == (not within and bool(rest))
 
 
+@PATIENTLY
 @given(histories(), LIMITS)
 def test_cuts_fall_between_turns_and_what_is_kept_is_the_newest(
     history: list[Entry], limits: Limits
@@ -110,6 +117,7 @@ def test_cuts_fall_between_turns_and_what_is_kept_is_the_newest(
         assert kept[0].role == "user"
 
 
+@PATIENTLY
 @given(histories())
 def test_nothing_said_is_lost_without_limits(history: list[Entry]) -> None:
     if any(entry.role == "summary" for entry in history):

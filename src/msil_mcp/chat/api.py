@@ -58,35 +58,45 @@ def _responses(*errors: type[MsilError]) -> dict[int | str, dict[str, Any]]:
     return {error.status: {"description": error.title} for error in errors}
 
 
-async def readable(
-    request: Request, principal: User, service: Service, session_id: Id
-) -> ChatSession:
-    """The session in the path. That somebody reads another's conversation is recorded."""
-    chat = await service.get(principal, session_id)
-    if chat.owner_id != principal.id:
+async def _note_reading(request: Request, principal: Principal, owner: str, target: str) -> None:
+    """That somebody reads another's conversations is recorded."""
+    if owner != principal.id:
         await request.app.state.admin_audit(
             principal=principal,
             action="chat.read",
-            target=f"chat_session:{chat.id}",
-            details={"owner": chat.owner_id, "path": request.url.path},
+            target=target,
+            details={"owner": owner, "path": request.url.path},
             correlation_id=request.scope.get("state", {}).get("correlation_id"),
         )
+
+
+async def readable(
+    request: Request, principal: User, service: Service, session_id: Id
+) -> ChatSession:
+    """The session in the path."""
+    chat = await service.get(principal, session_id)
+    await _note_reading(request, principal, chat.owner_id, f"chat_session:{chat.id}")
     return chat
 
 
 Readable = Annotated[ChatSession, Depends(readable)]
 
 
-def _filters(
+async def _filters(
+    request: Request,
+    principal: User,
     q: Annotated[
         str | None, Query(max_length=200, description="Looked for in titles and in what was said.")
     ] = None,
     shelf: Shelf = "active",
     pinned: bool | None = None,
     owner: Annotated[
-        str | None, Query(max_length=500, description="Whose; others' need chat:read_all.")
+        str | None,
+        Query(pattern=r"^[^\x00-\x1f]{1,500}$", description="Whose; others' need chat:read_all."),
     ] = None,
 ) -> SessionFilters:
+    if owner is not None and principal.may("chat:read_all"):
+        await _note_reading(request, principal, owner, f"chat_sessions_of:{owner}")
     return SessionFilters(search=q, shelf=shelf, pinned=pinned, owner_id=owner)
 
 

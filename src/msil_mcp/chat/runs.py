@@ -34,10 +34,12 @@ class RunOutcome:
     error: str | None = None
 
 
-async def active_run(session: AsyncSession, session_id: str) -> ChatRun | None:
-    """The run that answers the session now."""
+async def active_run(
+    session: AsyncSession, session_id: str, *, lock: bool = False
+) -> ChatRun | None:
+    """The run that answers the session now; its row locked where it is about to be changed."""
     query = select(ChatRun).where(ChatRun.session_id == session_id, _is_active())
-    return (await session.scalars(query)).one_or_none()
+    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
 async def insert_run(
@@ -127,7 +129,7 @@ async def renew_runs(
 
 async def request_stop(session: AsyncSession, session_id: str) -> ChatRun | None:
     """Ask the session's active run to end; one that nobody makes ends here. None without a run."""
-    run = await active_run(session, session_id)
+    run = await active_run(session, session_id, lock=True)
     if run is None:
         return None
     run.stop_requested_at = run.stop_requested_at or utc_now()

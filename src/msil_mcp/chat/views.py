@@ -22,7 +22,8 @@ Dollars = Annotated[
     Field(validation_alias="cost_nanos", description="US dollars."),
 ]
 Attributes = Annotated[
-    dict[str, str], Field(max_length=32, description="The caller's own notes about the session.")
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=500)]],
+    Field(max_length=32, description="The caller's own notes about the session."),
 ]
 
 
