@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from chat.conversations import caller
@@ -192,3 +193,27 @@ def test_multi_session_isolation(asha: Person, ravi: Person) -> None:
         ravi.service.list_sessions(ravi.principal, SessionFilters(search="9876543210"))
     )
     assert found == []
+
+
+@pytest.mark.parametrize("form", ["json", "markdown"])
+async def test_an_export_masks_what_the_tools_declare_personal(asha: Person, form: str) -> None:
+    chat = asha.begins("Who am I?")
+    arguments = {"mobile": "9876543210"}
+    done = asha.calls(chat, "resolve_customer", arguments)
+    customer = msgspec.json.decode(done.text)
+    parts = (
+        ToolCallPart(call_id="c1", tool="resolve_customer", arguments=arguments),
+        ToolResultPart(
+            call_id="c1",
+            tool="resolve_customer",
+            outcome="succeeded",
+            execution_id=done.execution_id,
+        ),
+        ToolCallPart(call_id="c2", tool="resolve_customer", arguments=arguments),
+    )
+    asha.adds(chat, Draft(role="assistant", parts=parts))
+    path = f"/api/chat/sessions/{chat.id}/export?format={form}"
+    text = (await asha.product.request("GET", path)).body.decode()
+    personal = [customer[field] for field in ("name", "mobile", "email", "address")]
+    assert [value for value in personal if value in text] == []
+    assert customer["customer_id"] in text
