@@ -49,7 +49,7 @@ class Report:
         if noise > 0.15:
             parts.append(
                 f"\nOther work used up to {noise:.1f} CPUs during legs: latencies and requests/s "
-                "are worse than this machine can do; CPU time is little affected."
+                "are worse than this machine can do, CPU time by up to a quarter; compare ratios."
             )
         parts += [f"\nNOT MEASURED: {reason}" for reason in self.results.missing]
         return "\n".join(parts)
