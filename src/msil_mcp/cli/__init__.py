@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "approvals": "oversight",
     "audit": "oversight",
     "doctor": "doctor",
+    "scripted-model": "models",
 }
 """Which module has a command. Only that one is imported: a bridge on stdio starts at once."""
 
