@@ -9,12 +9,20 @@ import pytest
 from booking_api.app import create_app as create_booking_app
 from booking_api.settings import BookingSettings
 from databases import Templates, settings_for
+from isolation import loopback_only
 from running import Booking, Product, product, serving
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outside() -> Iterator[None]:
+    """No test reaches a real model, or anything else beyond this machine."""
+    with loopback_only():
+        yield
 
 
 @pytest.fixture
