@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import random
 import timeit
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
@@ -15,7 +16,8 @@ from events.watching import SECONDS, Watcher, watching
 from msil_mcp.audit import events_api
 from msil_mcp.audit.feed import TOPIC, LiveFeed
 from msil_mcp.audit.records import AuditRecord
-from msil_mcp.bus import MemoryBus
+from msil_mcp.bus import MemoryBus, PostgresBus
+from msil_mcp.db.database import Database, database_url
 from product.orders import order
 from product.polling import eventually
 from running import Product
@@ -263,3 +265,37 @@ async def test_what_happened_unwatched_is_a_gap_for_who_comes_back() -> None:
             assert fresh.event.type == "tool.called"
     await feed.close()
     await bus.close()
+
+
+async def test_a_watcher_at_one_replica_hears_what_happens_at_another(templates: Templates) -> None:
+    record = AuditRecord(kind="tool.call", action="tools/call", outcome="succeeded", risk="read")
+    async with AsyncExitStack() as stack:
+        url = stack.enter_context(templates.clone("postgresql"))
+        here, there = [await stack.enter_async_context(replica(url)) for _ in range(2)]
+        there.note(record)
+
+        async def knows_of_the_watcher() -> bool:
+            return there._wanted
+
+        async with here.watching(after=None) as events:
+            await eventually(knows_of_the_watcher, within=5)
+            there.note(record)
+            async with asyncio.timeout(SECONDS):
+                heard = [await anext(events), await anext(events)]
+        # What nobody watched before is no gap to who comes afterwards.
+        assert [one.event.type for one in heard] == ["ready", "tool.called"]
+
+
+@asynccontextmanager
+async def replica(url: str) -> AsyncIterator[LiveFeed]:
+    database = Database(database_url(settings_for(url)))
+    bus = PostgresBus(database)
+    await bus.start()
+    feed = LiveFeed(bus)
+    await feed.start()
+    try:
+        yield feed
+    finally:
+        await feed.close()
+        await bus.close()
+        await database.close()

@@ -50,12 +50,13 @@ class Posted:
 
 @dataclass
 class Receiver:
-    """Answers as `answer` says for the nth request, from 1; keeps what it was sent."""
+    """Answers as `answer` says for the nth request, from 1, once `held` lets it."""
 
     url: str = ""
     posted: list[Posted] = field(default_factory=list)
     answer: Callable[[int], int] = lambda _: 204
     headers: dict[str, str] = field(default_factory=dict)
+    held: asyncio.Event | None = None
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def take(self, request: web.Request) -> web.Response:
@@ -64,6 +65,8 @@ class Receiver:
         self.posted.append(Posted(shown, body))
         async with self._news:
             self._news.notify_all()
+        if self.held is not None:
+            await self.held.wait()
         return web.Response(status=self.answer(len(self.posted)), headers=self.headers)
 
     async def until(self, count: int) -> list[Posted]:
