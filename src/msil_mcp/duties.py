@@ -25,8 +25,6 @@ async def on_duty(services: Services) -> AsyncIterator[None]:
 
 
 async def _take_up(stack: AsyncExitStack, services: Services) -> None:
-    await services.executions.start(alone=services.settings.is_sqlite)
-    stack.push_async_callback(services.executions.close)
     await services.live.start()
     stack.push_async_callback(services.live.close)
     await services.webhooks.relay.start()

@@ -86,8 +86,12 @@ async def mcp_running(
             keyring=services.keyring,
             settings=services.settings,
             revocations=revocations,
+            on_operation=services.metrics.record_operation,
         ) as running_endpoint:
             services.snapshots.on_change(lambda _: running_endpoint.changes.announce())
+            services.metrics.set_gauge_source(
+                "mcp_streams_open", lambda: running_endpoint.changes.open_streams
+            )
             yield running_endpoint.app
     finally:
         await revocations.close()

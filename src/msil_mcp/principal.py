@@ -14,7 +14,6 @@ from msil_mcp.errors import Forbidden
 Permission = Literal[
     "tools:read",
     "tools:write",
-    "tools:call",
     "approvals:read",
     "approvals:decide",
     "audit:read",
@@ -34,7 +33,7 @@ Permission = Literal[
 BUILTIN_ROLES: Final[Mapping[str, frozenset[Permission]]] = {
     "administrator": frozenset(get_args(Permission)),
     "integrator": frozenset(
-        {"tools:read", "tools:write", "tools:call", "analytics:read", "profile:read", "chat:use"}
+        {"tools:read", "tools:write", "analytics:read", "profile:read", "chat:use"}
     ),
     "auditor": frozenset(
         {
@@ -56,7 +55,7 @@ BUILTIN_ROLES: Final[Mapping[str, frozenset[Permission]]] = {
             "profile:read",
         }
     ),
-    "user": frozenset({"tools:read", "tools:call", "chat:use", "profile:read"}),
+    "user": frozenset({"tools:read", "chat:use", "profile:read"}),
 }
 """What each shipped role may do over REST; which tools it may see is its exposure."""
 

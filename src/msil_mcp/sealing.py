@@ -12,6 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -180,12 +181,15 @@ class Mac:
 
 
 def _read_or_make(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if path.exists():
         return path.read_text()
-    secret = make_secret()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Written whole under another name, then linked: nobody ever reads half a key.
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{random_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
-    return secret
+        file.write(make_secret() + "\n")
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    return path.read_text()

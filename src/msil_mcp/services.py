@@ -98,9 +98,9 @@ async def running(
         metrics = metrics or make_metrics(settings)
         database = Database(database_url(settings), on_query=metrics.record_query)
         stack.push_async_callback(database.close)
-        await prepare_schema(settings, database)
         if serving and settings.is_sqlite:
             stack.callback(hold_alone(database).close)
+        await prepare_schema(settings, database)
         keyring = Keyring.from_settings(settings)
         bus = make_bus(settings, database)
         await bus.start()
@@ -117,7 +117,7 @@ async def running(
         await audit.start()
         stack.push_async_callback(audit.close)
         services = await _compose(
-            stack, settings, keyring, database, bus, metrics, tracer, egress, audit
+            stack, settings, keyring, database, bus, metrics, tracer, egress, audit, serving=serving
         )
         yield services
 
@@ -132,6 +132,8 @@ async def _compose(
     tracer: Tracer,
     egress: Egress,
     audit: Audit,
+    *,
+    serving: bool,
 ) -> Services:
     identity = build_identity(settings, keyring, fetch=provider_documents(egress))
     async with database.unit_of_work() as session:
@@ -142,6 +144,9 @@ async def _compose(
     await snapshots.start()
     stack.push_async_callback(snapshots.close)
     executions = Executions(database=database, owner=secrets.token_hex(12))
+    await executions.start(alone=serving and settings.is_sqlite)
+    # Pushed before the drain, so ended after it: a call that is still finishing keeps its lease.
+    stack.push_async_callback(executions.close)
     approvals = Approvals(database=database, settings=settings, on_event=metrics.record_approval)
     shared = make_shared_limits(settings)
     if shared is not None:

@@ -35,7 +35,7 @@ class Everybody:
             kind="key",
             name=name,
             roles=frozenset({"user"}),
-            permissions=frozenset({"tools:call"}),
+            permissions=frozenset(),
         )
 
 

@@ -76,7 +76,7 @@ async def test_wrong_arguments_are_named_and_nothing_is_sent(shared_product: Pro
 
 async def test_a_tool_nobody_exposed_looks_like_none(shared_product: Product) -> None:
     hidden = await shared_product.call("resolve_vehicle", {}, role="auditor")
-    assert hidden.status == 403
+    assert hidden.status == 404
     hidden = await shared_product.call(
         "resolve_vehicle", {"registration_number": "MH12AB1234"}, role="integrator"
     )

@@ -56,11 +56,11 @@ async def test_role_of_ones_own_is_made_changed_and_removed(world):
 
     made = await world.client.post("/api/roles", json=body, headers=admin)
     changed = await world.client.patch(
-        "/api/roles/desk", json={"permissions": ["tools:call", "tools:read"]}, headers=admin
+        "/api/roles/desk", json={"permissions": ["chat:use", "tools:read"]}, headers=admin
     )
 
     assert made.json() == body | {"builtin": False}
-    assert changed.json()["permissions"] == ["tools:call", "tools:read"]
+    assert changed.json()["permissions"] == ["chat:use", "tools:read"]
     assert changed.json()["description"] == "Front desk"
     assert (await world.client.delete("/api/roles/desk", headers=admin)).status_code == 204
     names = [

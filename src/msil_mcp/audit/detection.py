@@ -88,6 +88,9 @@ _SECRET: Final = re.compile(
 )
 
 
+_IN_NUMBERS: Final[frozenset[Kind]] = frozenset(("mobile", "aadhaar", "pan", "card", "plate"))
+
+
 def mask_text(text: str, kinds: Set[str] = ALL) -> str:
     """The text with every found value replaced by its hint; the same object when there is none."""
     if len(text) < _SHORTEST:
@@ -96,6 +99,8 @@ def mask_text(text: str, kinds: Set[str] = ALL) -> str:
         text = _mask_secrets(text)
     if "@" in text and "email" in kinds:
         text = _mask_emails(text)
+    if _IN_NUMBERS.isdisjoint(kinds):
+        return text
     found = _FROM_A_DIGIT.search(text)
     return text if found is None else _mask_numbers(text, found, kinds)
 

@@ -7,6 +7,7 @@ from msil_mcp.cli.output import fail, run
 from msil_mcp.db.alone import hold_alone
 from msil_mcp.db.database import Database, database_url
 from msil_mcp.db.migrate import HEAD, downgrade, schema_revision, upgrade
+from msil_mcp.errors import MsilError
 from msil_mcp.main import create_app, metadata
 from msil_mcp.services import prepare_schema
 from msil_mcp.settings import Settings, hand_down
@@ -83,7 +84,10 @@ def migrate_database(settings: Settings, *, down: str | None) -> str:
     """Migrate up, or down to a revision; returns what to say of it."""
     from alembic.util import CommandError
 
-    database = Database(database_url(settings))
+    try:
+        database = Database(database_url(settings))
+    except MsilError as error:
+        fail(str(error))
     before = run(_revision(database))
     if down is None and before == HEAD:
         return f"The database is at {HEAD} already."

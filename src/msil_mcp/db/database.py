@@ -35,7 +35,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
-from msil_mcp.errors import Unavailable, problem_response
+from msil_mcp.errors import MsilError, Unavailable, problem_response
 from msil_mcp.settings import Settings
 
 SQLITE_BUSY_MS = 5_000
@@ -95,6 +95,18 @@ class DatabaseUnavailable(Unavailable):
         )
 
 
+class BadDatabaseUrl(MsilError):
+    """DATABASE_URL names something this product cannot use."""
+
+    slug = "bad_database_url"
+    title = "Bad DATABASE_URL"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME, not {given}."
+        )
+
+
 def database_url(settings: Settings) -> URL:
     """The configured database with this product's drivers (aiosqlite, psycopg)."""
     if not settings.database_url:
@@ -104,7 +116,9 @@ def database_url(settings: Settings) -> URL:
     backend = url.get_backend_name()
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}.get(backend)
     if driver is None:
-        raise ValueError(f"DATABASE_URL must be sqlite: or postgresql:, not {backend}:")
+        raise BadDatabaseUrl(f"{backend}:")
+    if backend == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise BadDatabaseUrl("an SQLite database in memory")
     return url.set(drivername=driver)
 
 

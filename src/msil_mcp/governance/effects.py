@@ -60,7 +60,7 @@ class Dispatch:
             except MsilError as error:
                 return refused(error, rule="idempotency")
             result = await self.inner.invoke(replace(call, idempotency_key=execution_id))
-            return replace(result, execution_id=execution_id)
+            return result.but(execution_id=execution_id)
         except asyncio.CancelledError as error:
             if call.tool.is_write:
                 raise

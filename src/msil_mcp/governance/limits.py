@@ -6,8 +6,9 @@ configured Redis is away, at half the rate, so that an outage does not multiply 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from msil_mcp.errors import TooManyRequests
 from msil_mcp.observability import metrics
@@ -45,8 +46,7 @@ class ToolBusy(TooManyRequests):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True, gc=False):
     """One rate to hold: `rate` calls a second, `burst` at once above it."""
 
     key: str

@@ -7,7 +7,7 @@ be written is answered as unavailable, and a write is refused before anything is
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from msil_mcp.audit.rows import Insert, Update
 from msil_mcp.audit.trail import Audit
 from msil_mcp.db.database import utc_now
 from msil_mcp.errors import MsilError
-from msil_mcp.governance.effects import effective_key
+from msil_mcp.governance.effects import DispatchCancelled, effective_key
 from msil_mcp.governance.executions import (
     ToolExecution,
     intent_values,
@@ -81,8 +81,7 @@ class CallBroke(MsilError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Timed:
+class _Timed(msgspec.Struct, frozen=True, gc=False):
     result: ToolResult
     seconds: float
     trace_id: str | None
@@ -135,8 +134,10 @@ class Record:
                         span.fail(result.error)
             else:
                 result = await self._decide(call)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             result = failed(CallCancelled(), rule="record")
+            if isinstance(error, DispatchCancelled):
+                result = result.but(execution_id=error.execution_id)
             timed = _Timed(result, time.perf_counter() - started, trace_id)
             await asyncio.shield(self._keep(call, timed))
             raise
@@ -157,7 +158,7 @@ class Record:
         except Exception:  # Whatever breaks within, the call is answered and recorded.
             log.exception("tool_call_broke", tool=call.tool.name)
             broken = failed(CallBroke(), rule="record")
-            return replace(broken, outcome="unknown") if call.tool.is_write else broken
+            return broken.but(outcome="unknown") if call.tool.is_write else broken
 
     async def _keep(self, call: ToolCall, timed: _Timed) -> ToolResult:
         result = timed.result
@@ -170,9 +171,9 @@ class Record:
             log.exception("audit_write_failed", tool=call.tool.name, outcome=result.outcome)
             if result.outcome in {"succeeded", "unknown"} and call.tool.is_write:
                 # The effect is there and its intent is stored; hiding that would invite a repeat.
-                return replace(result, outcome="unknown", error=error.slug, status=error.status)
+                return result.but(outcome="unknown", error=error.slug, status=error.status)
             return failed(error, rule="record")
-        return result if execution_id is None else replace(result, execution_id=execution_id)
+        return result if execution_id is None else result.but(execution_id=execution_id)
 
     def _measure(self, tool: ToolVersion, result: ToolResult, seconds: float) -> None:
         self._metrics.record_tool_call(tool.name, STATUS[result.outcome], seconds)

@@ -1,7 +1,6 @@
 """What leaves: no control characters, no secrets, configured personal data masked, bounded size."""
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -60,7 +59,7 @@ class Redact:
             return self._cut(result, masked)
         if masked == result.text:
             return result
-        return replace(result, text=masked, structured=structured)
+        return result.but(text=masked, structured=structured)
 
     def _cut(self, result: ToolResult, text: str) -> ToolResult:
         size = len(text.encode())
@@ -69,7 +68,7 @@ class Redact:
             f"The answer has {size} bytes; the first {len(kept.encode())} follow. "
             "Ask for less at once.\n"
         )
-        return replace(result, text=note + kept, structured=None, truncated=True)
+        return result.but(text=note + kept, structured=None, truncated=True)
 
 
 def _encode(value: Any) -> str:

@@ -12,7 +12,7 @@ from msil_mcp.mcp.input_state import InputStates
 from msil_mcp.mcp.legacy import LegacyEra
 from msil_mcp.mcp.listen import ListenStreams
 from msil_mcp.mcp.metadata import ResourceMetadata
-from msil_mcp.mcp.methods import Methods
+from msil_mcp.mcp.methods import Methods, OnOperation, unheard
 from msil_mcp.mcp.modern import ModernEra
 from msil_mcp.mcp.providers import Provider
 from msil_mcp.mcp.relay import Relay
@@ -44,9 +44,10 @@ async def running_mcp(
     keyring: Keyring,
     settings: Settings,
     revocations: Revocations,
+    on_operation: OnOperation = unheard,
 ) -> AsyncIterator[RunningMcp]:
     """The endpoint, listening on a started bus until the context ends."""
-    methods = Methods(providers)
+    methods = Methods(providers, on_operation=on_operation)
     changes = Changes(authenticator)
     relay = Relay(bus)
     app = McpApp(

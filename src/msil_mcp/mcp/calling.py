@@ -70,7 +70,7 @@ class Calling:
         result = await self._invoke(call, exchange)
         if result.outcome == "needs_confirmation" and result.confirmation is not None:
             return _asked(version, result.confirmation, exchange)
-        return _outcome(result)
+        return _outcome(result, version)
 
     async def _invoke(self, call: ToolCall, exchange: Exchange) -> ToolResult:
         if not call.tool.is_write:
@@ -127,7 +127,7 @@ def _asked(version: ToolVersion, confirmation: Confirmation, exchange: Exchange)
     )
 
 
-def _outcome(result: ToolResult) -> Outcome | None:
+def _outcome(result: ToolResult, version: ToolVersion) -> Outcome | None:
     if result.outcome == "denied":
         if result.error == UNKNOWN_TOOL:
             return None
@@ -140,6 +140,9 @@ def _outcome(result: ToolResult) -> Outcome | None:
     structured: tuple[bytes, ...] = ()
     if result.structured is not None:
         structured = (b',"structuredContent":', bytes(result.structured))
+    elif version.definition.output_schema is not None:
+        # Clients refuse a success that lacks what the tool's output schema promises.
+        return _refusal(result.text)
     text = _encode(result.text)
     return Answer((b'{"content":[{"type":"text","text":' + text + b"}]", *structured, b"}"))
 

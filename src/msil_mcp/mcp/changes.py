@@ -50,6 +50,11 @@ class Changes:
         """Whether the process is ending its streams."""
         return self._closing.is_set()
 
+    @property
+    def open_streams(self) -> int:
+        """Standing streams of this process."""
+        return len(self._listeners)
+
     async def closed(self) -> None:
         """Return when the process ends its streams."""
         await self._closing.wait()

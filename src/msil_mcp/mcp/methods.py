@@ -3,12 +3,14 @@
 tools/list and tools/call are hand-made; the others read their params with the official models.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import mcp_types
 from pydantic import BaseModel, ValidationError
 
+from msil_mcp.errors import MsilError
 from msil_mcp.mcp.exchange import Caller, Exchange
 from msil_mcp.mcp.faults import InvalidParams, UnknownPrompt, UnknownResource, UnknownTool
 from msil_mcp.mcp.param_headers import check_mirrored
@@ -39,12 +41,23 @@ def read_params(model: type[Params], params: Mapping[str, Any]) -> Params:
         raise InvalidParams(f"Invalid params: {'; '.join(problems)}") from error
 
 
+OnOperation = Callable[[str, float, str], None]
+"""Hears of every handled request: its method, seconds, and the error's slug or nothing."""
+
+
+def unheard(_method: str, _seconds: float, _slug: str) -> None:
+    """Nobody counts."""
+
+
 class Methods:
     """Answers requests out of the providers; what an era alone has is added by the era."""
 
-    def __init__(self, providers: Sequence[Provider]) -> None:
+    def __init__(
+        self, providers: Sequence[Provider], *, on_operation: OnOperation = unheard
+    ) -> None:
         self._providers = tuple(providers)
-        self.handlers: Final[Mapping[str, Handler]] = {
+        self._on_operation = on_operation
+        handlers: Mapping[str, Handler] = {
             "tools/call": self.call_tool,
             "tools/list": self.list_tools,
             "prompts/list": self.list_prompts,
@@ -54,6 +67,27 @@ class Methods:
             "resources/read": self.read_resource,
             "completion/complete": self.complete,
         }
+        self.handlers: Final[Mapping[str, Handler]] = {
+            method: self._timed(method, handler) for method, handler in handlers.items()
+        }
+
+    def _timed(self, method: str, handler: Handler) -> Handler:
+        heard = self._on_operation
+
+        async def timed(
+            params: dict[str, Any], exchange: Exchange, headers: Mapping[str, str]
+        ) -> Outcome:
+            started = time.perf_counter()
+            slug = ""
+            try:
+                return await handler(params, exchange, headers)
+            except MsilError as error:
+                slug = error.slug
+                raise
+            finally:
+                heard(method, time.perf_counter() - started, slug)
+
+        return timed
 
     def check_address(self, caller: Caller) -> None:
         """Raise what any request would: NotFound for a bundle that is not there, Unavailable."""

@@ -36,7 +36,6 @@ GaugeName = Literal[
     "database_connections_active",
     "redis_connections_active",
     "chat_sessions_active",
-    "mcp_approvals_pending",
     "mcp_audit_queue_rows",
     "mcp_calls_in_progress",
     "mcp_snapshot_age_seconds",
@@ -49,7 +48,6 @@ GAUGES: Final[dict[GaugeName, str]] = {
     "database_connections_active": "Database connections in use",
     "redis_connections_active": "Redis connections in use",
     "chat_sessions_active": "Chat sessions with a running turn",
-    "mcp_approvals_pending": "Writes that wait for a person",
     "mcp_audit_queue_rows": "Audit rows waiting to be durable",
     "mcp_calls_in_progress": "Tool calls running now",
     "mcp_snapshot_age_seconds": "Seconds since the configuration in memory was known to be current",
@@ -225,7 +223,7 @@ class Metrics:
         for name in names:
             self._tool_calls.labels(name, "success")
 
-    def record_operation(self, method: str, seconds: float, *, error_type: str = "") -> None:
+    def record_operation(self, method: str, seconds: float, error_type: str = "") -> None:
         """One MCP message handled; `method` is one the protocol has, or `other`."""
         self._operations[method, error_type](seconds)
 

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api", tags=["tools"])
 
 Reader = Annotated[Principal, Depends(require("tools:read"))]
 Writer = Annotated[Principal, Depends(require("tools:write"))]
-Caller = Annotated[Principal, Depends(require("tools:call"))]
+Caller = Annotated[Principal, Depends(require("tools:read"))]
 Db = Annotated[Database, Depends(database_of)]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import msgspec
 
@@ -65,8 +65,7 @@ class Confirmation:
     page: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(msgspec.Struct, frozen=True, gc=False):
     """What came of a call.
 
     `text` is what a model reads; `structured` is the same as encoded JSON object when the
@@ -87,6 +86,10 @@ class ToolResult:
     replayed: bool = False
     truncated: bool = False
     status: int = 200
+
+    def but(self, **changes: Any) -> Self:
+        """The same result with some facts changed."""
+        return msgspec.structs.replace(self, **changes)
 
     @property
     def is_error(self) -> bool:

@@ -198,7 +198,7 @@ class Snapshot:
             for scope in scopes or ()
             if scope == "tools" or scope.startswith(("tool:", "bundle:"))
         ]
-        if not narrowing or "tools" in narrowing:
+        if scopes is None or "tools" in narrowing:
             return self._all
         bits = 0
         for scope in narrowing:
