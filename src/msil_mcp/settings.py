@@ -141,6 +141,40 @@ class Settings(BaseSettings):
         description="How often a failed model request is repeated while nothing of its answer was "
         "shown.",
     )
+    chat_context_tokens: int = Field(
+        32_000,
+        ge=1_000,
+        description="Tokens of a conversation a model is shown; older turns are left out.",
+    )
+    chat_turn_model_requests: int = Field(
+        24, ge=1, description="Model requests one turn of a conversation may take."
+    )
+    chat_turn_tool_calls: int = Field(
+        48, ge=1, description="Tool calls one turn of a conversation may make."
+    )
+    chat_turn_tokens: int = Field(
+        400_000, ge=1, description="Tokens after which a turn asks the model no more."
+    )
+    chat_turn_cost_usd: float = Field(
+        0.0,
+        ge=0,
+        description="US dollars after which a turn asks the model no more; 0 is no limit.",
+    )
+    chat_turn_seconds: float = Field(
+        180.0,
+        gt=0,
+        description="Longest a turn may work, in seconds; waiting for a person is not work.",
+    )
+    chat_daily_tokens: int = Field(
+        0,
+        ge=0,
+        description="Tokens a day (UTC) for the conversations of one caller; 0 is no limit.",
+    )
+    chat_daily_cost_usd: float = Field(
+        0.0,
+        ge=0,
+        description="US dollars a day (UTC) for the conversations of one caller; 0 is no limit.",
+    )
     otel_exporter_otlp_endpoint: str = Field(
         "",
         validation_alias=_env("OTEL_EXPORTER_OTLP_ENDPOINT"),
