@@ -37,7 +37,7 @@ NO_USAGE: Final = Usage()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A message to be added."""
+    """A message to be added; `id` where it was given out before."""
 
     role: Role
     parts: Sequence[Part]
@@ -45,6 +45,7 @@ class Draft:
     model: str | None = None
     usage: Usage = NO_USAGE
     run_id: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ async def append(
     """Add a message below a parent and make it the head; `chat` is locked by the caller."""
     now = utc_now()
     message = ChatMessage(
-        id=new_id(),
+        id=draft.id or new_id(),
         session_id=chat.id,
         sequence=chat.next_sequence,
         parent_id=parent_id,
