@@ -1,0 +1,186 @@
+"""A person decides about a call in a conversation: agrees, changes it, or declines."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.chat import wire
+from msil_mcp.chat.errors import RunLost
+from msil_mcp.chat.live_runs import LiveRuns
+from msil_mcp.chat.messages import change_content
+from msil_mcp.chat.models import ChatMessage, ChatRun
+from msil_mcp.chat.parts import ApprovalPart, ToolCallPart
+from msil_mcp.chat.publishing import continued
+from msil_mcp.chat.replaying import said_chunks
+from msil_mcp.chat.sessions import Sessions
+from msil_mcp.chat.transcript import Transcript
+from msil_mcp.chat.turn import TurnParts
+from msil_mcp.chat.turn_errors import BadEdit
+from msil_mcp.db.database import translated_errors, utc_now
+from msil_mcp.governance.approvals import Approval, Approvals, ApprovalUsed, UnknownApproval
+from msil_mcp.principal import Principal
+from msil_mcp.tools.call import ToolCall
+
+Choice = Literal["approve", "edit", "decline"]
+Decided = Callable[[Approval], Awaitable[None]]
+EDITED = "The person changed the arguments, which takes another approval."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person said; `arguments` are those of an edit."""
+
+    choice: Choice
+    reason: str | None = None
+    arguments: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run that waits, and the call the approval is for."""
+
+    run: ChatRun
+    call: ToolCallPart
+    part: ApprovalPart
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmations:
+    """Decisions in conversations; `decided` hears each, for the record."""
+
+    parts: TurnParts
+    runs: LiveRuns
+    approvals: Approvals
+
+    async def decide(
+        self,
+        principal: Principal,
+        session_id: str,
+        approval_id: str,
+        decision: Decision,
+        *,
+        correlation_id: str,
+        decided: Decided,
+    ) -> tuple[str, Approval]:
+        """The run and the approval that stands now; the run goes on once all are decided."""
+        asked = await self._asked(principal, session_id, approval_id)
+        if decision.choice == "edit":
+            approval = await self._edit(
+                principal, asked, decision, correlation_id=correlation_id, decided=decided
+            )
+            return asked.run.id, approval
+        approval = await self.approvals.decide(
+            approval_id,
+            principal=principal,
+            accepted=decision.choice == "approve",
+            via="chat",
+            reason=decision.reason,
+        )
+        await decided(approval)
+        if not await self._undecided(asked.run.id):
+            await self.runs.resume(principal, asked.run.id, correlation_id=correlation_id)
+        return asked.run.id, approval
+
+    async def _asked(self, principal: Principal, session_id: str, approval_id: str) -> Asked:
+        """The owner's own run and the call; UnknownApproval for anything else."""
+        with translated_errors():
+            async with self.parts.database.reading() as session:
+                await Sessions(session).owned_by(principal, session_id, lock=False)
+                approval = await self.approvals.get(approval_id, principal=principal)
+                if approval.session_id != session_id:
+                    raise UnknownApproval
+                run = await session.get(ChatRun, approval.run_id)
+                if run is None or run.state != "waiting_approval":
+                    raise ApprovalUsed(approval.standing)
+                found = await _waiting_call(session, run, approval_id)
+        if found is None:
+            raise ApprovalUsed(approval.standing)
+        return Asked(run, *found)
+
+    async def _undecided(self, run_id: str) -> bool:
+        query = select(Approval.id).where(
+            Approval.run_id == run_id,
+            Approval.state == "pending",
+            Approval.expires_at > utc_now(),
+        )
+        async with self.parts.database.reading() as session:
+            return (await session.scalars(query.limit(1))).one_or_none() is not None
+
+    async def _edit(
+        self,
+        principal: Principal,
+        asked: Asked,
+        decision: Decision,
+        *,
+        correlation_id: str,
+        decided: Decided,
+    ) -> Approval:
+        """Ask anew with the arguments the person wants; they see that exact request first."""
+        wanted = dict(decision.arguments or {})
+        versions = (await self.parts.tables.of(principal)).versions
+        version = versions.get(asked.call.tool)
+        if version is None:
+            raise BadEdit("This tool is not available any more.")
+        call = ToolCall(
+            principal=principal,
+            tool=version,
+            arguments=wanted,
+            origin="chat",
+            correlation_id=correlation_id,
+            deadline=time.monotonic() + self.parts.settings.call_timeout_seconds,
+            session_id=asked.run.session_id,
+            run_id=asked.run.id,
+            message_id=asked.run.assistant_message_id,
+        )
+        result = await self.parts.invoker.invoke(call)
+        confirmation = result.confirmation
+        if confirmation is None:
+            raise BadEdit(result.text)
+        if confirmation.approval_id != asked.part.approval_id:
+            await self._replace(asked, wanted, confirmation.approval_id)
+            old = await self.approvals.decide(
+                asked.part.approval_id,
+                principal=principal,
+                accepted=False,
+                via="chat",
+                reason=EDITED,
+            )
+            await decided(old)
+            await self._show(asked.run, wire.approval_request(asked.call.call_id, confirmation))
+        return await self.approvals.get(confirmation.approval_id, principal=principal)
+
+    async def _replace(self, asked: Asked, arguments: dict[str, Any], approval_id: str) -> None:
+        """The call is the changed one from here on."""
+        with translated_errors():
+            async with self.parts.database.unit_of_work() as session:
+                run = await session.get_one(ChatRun, asked.run.id, with_for_update=True)
+                if run.state != "waiting_approval" or run.assistant_message_id is None:
+                    raise RunLost
+                message = await session.get_one(ChatMessage, run.assistant_message_id)
+                transcript = Transcript(message.parts)
+                transcript.change_call(
+                    asked.call.call_id, arguments=arguments, approval_id=approval_id
+                )
+                await change_content(session, message.id, parts=transcript.parts, status="partial")
+
+    async def _show(self, run: ChatRun, chunks: list[str]) -> None:
+        async with self.parts.database.reading() as session:
+            so_far = await said_chunks(session, run)
+        publisher = await continued(self.parts.bus, run.id, so_far=so_far)
+        for encoded in chunks:
+            publisher.add(encoded)
+        await publisher.flush()
+
+
+async def _waiting_call(
+    session: AsyncSession, run: ChatRun, approval_id: str
+) -> tuple[ToolCallPart, ApprovalPart] | None:
+    if run.assistant_message_id is None:
+        return None
+    message = await session.get_one(ChatMessage, run.assistant_message_id)
+    waiting = Transcript(message.parts).waiting()
+    return next(((call, part) for call, part in waiting if part.approval_id == approval_id), None)

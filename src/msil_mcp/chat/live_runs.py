@@ -1,0 +1,253 @@
+"""The runs of this process: begun, kept alive, stopped; and those of dead processes, ended."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from msil_mcp.bus import BusInterrupted, SubscriberTooSlow
+from msil_mcp.chat import wire
+from msil_mcp.chat.errors import RunActive, RunLost
+from msil_mcp.chat.limits import Meter, check_budget
+from msil_mcp.chat.messages import message_of
+from msil_mcp.chat.models import ChatRun, ChatSession, new_id
+from msil_mcp.chat.publishing import Publisher, announce_end, continued
+from msil_mcp.chat.repair import repair, withdraw
+from msil_mcp.chat.replaying import ending, said_chunks
+from msil_mcp.chat.runs import reap_runs, renew_runs, request_stop, take_run
+from msil_mcp.chat.sessions import Sessions
+from msil_mcp.chat.transcript import Transcript
+from msil_mcp.chat.turn import Turn, TurnParts
+from msil_mcp.chat.turn_errors import RunNotFound
+from msil_mcp.chat.turns import Ask, Begun, RunWaits, begin_turn
+from msil_mcp.db.database import translated_errors, utc_now
+from msil_mcp.errors import MsilError
+from msil_mcp.governance.approvals import Approval
+from msil_mcp.llm.usage import TokenUsage
+from msil_mcp.principal import Principal
+
+log = structlog.get_logger()
+
+STOPS: Final = "chat-stops"
+KEEP_SECONDS: Final = 2.0
+SUPERSEDED: Final = "The person wrote another message instead of deciding."
+
+
+class LiveRuns:
+    """Runs as tasks of this process; `closing` is set when it is about to stop."""
+
+    def __init__(self, parts: TurnParts) -> None:
+        self._parts = parts
+        self._live: dict[str, Turn] = {}
+        self._waiting: dict[str, Principal] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.closing = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """Runs this process is at work on."""
+        return len(self._live)
+
+    async def start(self, *, alone: bool) -> None:
+        """Begin to keep runs alive; a process that serves alone ends those of dead ones at once."""
+        if alone:
+            async with self._parts.database.unit_of_work() as session:
+                await session.execute(
+                    update(ChatRun)
+                    .where(ChatRun.state.in_(("queued", "running")))
+                    .where(ChatRun.owner.is_distinct_from(self._parts.owner))
+                    .values(lease_until=utc_now() - timedelta(seconds=1))
+                )
+            await self._reap()
+        listening = asyncio.Event()
+        self._tasks = [
+            asyncio.create_task(self._keep_for_ever(), name="chat-leases"),
+            asyncio.create_task(self._hear_for_ever(listening), name="chat-stops"),
+        ]
+        await listening.wait()
+
+    async def close(self) -> None:
+        """Interrupt what runs, and store it as far as it came."""
+        self.closing.set()
+        tasks = [turn.task for turn in self._live.values() if turn.task is not None]
+        for turn in list(self._live.values()):
+            turn.cut("shutdown")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+
+    async def submit(
+        self, principal: Principal, session_id: str, ask: Ask, *, correlation_id: str
+    ) -> Begun:
+        """Store what is said and begin to answer it; what waits for a decision gives way."""
+        parts = self._parts
+        await check_budget(parts.database, parts.settings, principal_id=principal.id)
+        for _ in range(2):
+            try:
+                begun = await begin_turn(
+                    parts.database, principal, session_id, ask, owner=parts.owner
+                )
+                break
+            except RunWaits as waits:
+                await self._give_way(principal, session_id, waits.run_id)
+        else:
+            raise RunActive
+        if not begun.repeated:
+            publisher = Publisher(parts.bus, begun.run.id)
+            message_id = new_id()
+            publisher.add(wire.chunk("start", messageId=message_id))
+            turn = Turn(
+                parts=parts,
+                run=begun.run,
+                principal=principal,
+                message_id=message_id,
+                language=begun.language,
+                model=begun.model,
+                correlation_id=correlation_id,
+                transcript=Transcript(),
+                meter=Meter(parts.settings),
+                publisher=publisher,
+            )
+            self._begin(turn)
+        return begun
+
+    async def resume(self, principal: Principal, run_id: str, *, correlation_id: str) -> bool:
+        """Go on with a run whose approvals are all decided; False when somebody else does."""
+        parts = self._parts
+        try:
+            async with parts.database.unit_of_work() as session:
+                run = await take_run(session, run_id, owner=parts.owner)
+                chat = await session.get_one(ChatSession, run.session_id)
+                message = await message_of(session, chat, run.assistant_message_id or "")
+                so_far = await said_chunks(session, run)
+        except RunLost:
+            return False
+        meter = Meter(
+            parts.settings,
+            model_requests=run.model_requests,
+            tool_calls=run.tool_calls,
+            tokens=TokenUsage(
+                prompt=run.input_tokens, completion=run.output_tokens, cached=run.cached_tokens
+            ),
+            cost_nanos=run.cost_nanos,
+            model=run.model,
+        )
+        turn = Turn(
+            parts=parts,
+            run=run,
+            principal=principal,
+            message_id=message.id,
+            language=chat.language,
+            model=chat.model,
+            correlation_id=correlation_id,
+            transcript=Transcript(message.parts),
+            meter=meter,
+            publisher=await continued(parts.bus, run.id, so_far=so_far),
+        )
+        self._waiting.pop(run_id, None)
+        self._begin(turn)
+        return True
+
+    async def stop(self, principal: Principal, session_id: str) -> ChatRun:
+        """Ask the session's run to end, wherever it is made."""
+        with translated_errors():
+            async with self._parts.database.unit_of_work() as session:
+                chat = await Sessions(session).owned_by(principal, session_id)
+                run = await request_stop(session, chat.id)
+                if run is None:
+                    raise RunNotFound
+                if run.owner is None:
+                    await withdraw(session, run.id, reason="The person stopped the answer.")
+                    await repair(session, run)
+        if run.owner is None:
+            await announce_end(self._parts.bus, run.id, ending(run))
+        else:
+            await self._parts.bus.publish(STOPS, run.id.encode())
+        return run
+
+    async def _give_way(self, principal: Principal, session_id: str, run_id: str) -> None:
+        """End a run that waits for a decision; the model is told why nothing was done."""
+        with translated_errors():
+            async with self._parts.database.unit_of_work() as session:
+                await Sessions(session).owned_by(principal, session_id)
+                run = await request_stop(session, session_id)
+                if run is None or run.id != run_id or run.owner is not None:
+                    raise RunActive(run_id)
+                await withdraw(session, run_id, reason=SUPERSEDED)
+                await repair(session, run)
+        await announce_end(self._parts.bus, run_id, ending(run))
+
+    def _begin(self, turn: Turn) -> None:
+        self._live[turn.run.id] = turn
+        turn.task = asyncio.create_task(self._work(turn), name="chat-run")
+
+    async def _work(self, turn: Turn) -> None:
+        try:
+            if await turn.go():
+                self._waiting[turn.run.id] = turn.principal
+        finally:
+            del self._live[turn.run.id]
+
+    async def _hear_for_ever(self, listening: asyncio.Event) -> None:
+        while True:
+            with suppress(BusInterrupted, SubscriberTooSlow):
+                async with self._parts.bus.subscribe(STOPS) as events:
+                    listening.set()
+                    async for event in events:
+                        turn = self._live.get(event.payload.decode())
+                        if turn is not None:
+                            turn.cut("stopped")
+                    return
+
+    async def _keep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for work in (self._renew, self._reap, self._resume_decided):
+                try:
+                    await work()
+                except (SQLAlchemyError, OSError, MsilError) as error:
+                    log.warning("chat_runs_not_kept", error=type(error).__name__)
+
+    async def _renew(self) -> None:
+        turns = dict(self._live)
+        if not turns:
+            return
+        async with self._parts.database.unit_of_work() as session:
+            held = await renew_runs(session, list(turns), owner=self._parts.owner)
+        for run_id, turn in turns.items():
+            if run_id not in self._live:
+                continue
+            if held.get(run_id, True):
+                turn.cut("stopped" if run_id in held else "lost")
+            else:
+                with suppress(RunLost):
+                    await turn.checkpoint()
+
+    async def _reap(self) -> None:
+        async with self._parts.database.unit_of_work() as session:
+            dead = await reap_runs(session, now=utc_now())
+            for run in dead:
+                await repair(session, run)
+        for run in dead:
+            log.warning("chat_run_reaped", run_id=run.id, session_id=run.session_id)
+            await announce_end(self._parts.bus, run.id, ending(run))
+
+    async def _resume_decided(self) -> None:
+        """Go on where a decision came by another door, or ran out of time."""
+        if not self._waiting:
+            return
+        async with self._parts.database.reading() as session:
+            runs = ChatRun.id.in_(list(self._waiting)) & (ChatRun.state == "waiting_approval")
+            waiting = set((await session.scalars(select(ChatRun.id).where(runs))).all())
+            asked = (Approval.state == "pending") & (Approval.expires_at > utc_now())
+            query = select(Approval.run_id).where(Approval.run_id.in_(waiting), asked)
+            undecided = set((await session.scalars(query)).all())
+        for run_id in list(self._waiting):
+            if run_id not in waiting:
+                del self._waiting[run_id]
+            elif run_id not in undecided:
+                await self.resume(self._waiting[run_id], run_id, correlation_id=run_id)

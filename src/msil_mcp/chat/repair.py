@@ -1,0 +1,79 @@
+"""What is left behind by a run that ended without its owner: every call gets a result.
+
+A call whose execution ended is answered by it; of any other it is said that nobody knows.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from msil_mcp.chat.calling import OUTCOMES
+from msil_mcp.chat.context import INTERRUPTED
+from msil_mcp.chat.models import ChatMessage, ChatRun
+from msil_mcp.chat.parts import ToolCallPart, ToolResultPart, encode_parts
+from msil_mcp.chat.transcript import Transcript
+from msil_mcp.db.database import utc_now
+from msil_mcp.governance.approvals import Approval
+from msil_mcp.governance.executions import ToolExecution
+
+NOT_DONE: Final = "Nothing was done: the answer was stopped before a person agreed."
+
+
+async def repair(session: AsyncSession, run: ChatRun) -> None:
+    """Complete the message of a run that has ended."""
+    if run.assistant_message_id is None:
+        return
+    message = await session.get(ChatMessage, run.assistant_message_id, with_for_update=True)
+    if message is None:
+        return
+    transcript = Transcript(message.parts)
+    open_calls = transcript.unanswered()
+    if not open_calls:
+        return
+    asked = {call.call_id: approval.approval_id for call, approval in transcript.waiting()}
+    query = select(ToolExecution).where(
+        ToolExecution.session_id == run.session_id, ToolExecution.run_id == run.id
+    )
+    executions = list((await session.scalars(query.order_by(ToolExecution.id))).all())
+    for call in open_calls:
+        transcript.add(_result(call, asked.get(call.call_id), executions))
+    message.content = encode_parts(transcript.parts)
+    await session.flush()
+
+
+def _result(
+    call: ToolCallPart, approval_id: str | None, executions: list[ToolExecution]
+) -> ToolResultPart:
+    found = next((row for row in executions if _is_of(row, call, approval_id)), None)
+    if found is not None:
+        executions.remove(found)
+        outcome = OUTCOMES.get(found.state)
+        if outcome is not None and found.result is not None:
+            return ToolResultPart(
+                call_id=call.call_id, tool=call.tool, outcome=outcome, execution_id=found.id
+            )
+    elif approval_id is not None:
+        return ToolResultPart(call_id=call.call_id, tool=call.tool, outcome="denied", text=NOT_DONE)
+    return ToolResultPart(call_id=call.call_id, tool=call.tool, outcome="unknown", text=INTERRUPTED)
+
+
+def _is_of(row: ToolExecution, call: ToolCallPart, approval_id: str | None) -> bool:
+    if row.tool_name != call.tool:
+        return False
+    if approval_id is not None:
+        return row.approval_id == approval_id
+    return row.arguments is not None and msgspec.json.decode(row.arguments) == call.arguments
+
+
+async def withdraw(session: AsyncSession, run_id: str, *, reason: str) -> Sequence[Approval]:
+    """Decline what a run still asks, because nobody is to be asked any more."""
+    statement = (
+        update(Approval)
+        .where(Approval.run_id == run_id, Approval.state == "pending")
+        .values(state="declined", decided_at=utc_now(), decided_via="chat", reason=reason)
+        .returning(Approval)
+    )
+    return (await session.scalars(statement)).all()
