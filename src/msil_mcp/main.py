@@ -19,6 +19,8 @@ from msil_mcp import __version__
 from msil_mcp.audit.api import router as audit_router
 from msil_mcp.audit.events_api import router as events_router
 from msil_mcp.chat.api import router as chat_router
+from msil_mcp.chat.runtime import running_chat
+from msil_mcp.chat.turns_api import router as turns_router
 from msil_mcp.db.database import Base, on_database_error
 from msil_mcp.duties import make_readiness, on_duty
 from msil_mcp.errors import install_problem_handlers
@@ -31,6 +33,7 @@ from msil_mcp.mcp.build import running_mcp
 from msil_mcp.mcp.governed import GovernedProvider
 from msil_mcp.mcp.providers import Provider
 from msil_mcp.mcp.revocations import StoredRevocations
+from msil_mcp.mcp.stopping import told_to_stop
 from msil_mcp.observability.body_limit import BodyLimit
 from msil_mcp.observability.health import router as health_router
 from msil_mcp.observability.logging import configure_logging
@@ -97,6 +100,13 @@ async def mcp_running(
         await revocations.close()
 
 
+def settle_collector() -> None:
+    """Spare calls the garbage collector: what is there now stays, and calls make few cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 class Application(FastAPI):
     """FastAPI with a door before it: MCP requests need nothing of the framework."""
 
@@ -126,16 +136,28 @@ def create_app(
         async with (
             running(settings, serving=True, metrics=metrics, tracer=tracer) as services,
             on_duty(services),
+            running_chat(
+                settings=settings,
+                database=services.database,
+                bus=services.bus,
+                invoker=services.invoker,
+                snapshots=services.snapshots,
+                approvals=services.approvals,
+                metrics=metrics,
+                owner=services.executions.owner,
+            ) as chat,
         ):
             attach(app, services)
-            async with mcp_running(services, providers=providers) as running_endpoint:
-                endpoint.use(running_endpoint)
-                # What lives as long as the process need not be looked at by every collection.
-                gc.collect()
-                gc.freeze()
-                yield
-                app.state.readiness.draining = True
-                endpoint.use(None)
+            app.state.chat = chat
+            with told_to_stop(chat.stop_streams):
+                async with mcp_running(services, providers=providers) as running_endpoint:
+                    endpoint.use(running_endpoint)
+                    # What lives as long as the process need not be looked at by every collection.
+                    gc.collect()
+                    gc.freeze()
+                    yield
+                    app.state.readiness.draining = True
+                    endpoint.use(None)
         tracer.close()
         log_stream.close()
 
@@ -157,6 +179,7 @@ def create_app(
         events_router,
         webhooks_router,
         chat_router,
+        turns_router,
     ):
         app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
