@@ -33,6 +33,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _roles_json: dict[frozenset[str], str] = {}
 _ROLE_SETS_KEPT = 1024
 _RECORD: Final = f"audit-record/{FORMAT}"
+_KEY_ID: Final = RECORD_COLUMNS.index("key_id")
 
 
 def canonical(name: str, values: Sequence[Scalar]) -> bytes:
@@ -47,12 +48,17 @@ def stored_time(at: datetime) -> str:
 
 def is_intact(mac: Mac, row: AuditRecordRow) -> bool:
     """Whether a record read through the ORM matches its hash; by a known key, too."""
-    values = [_canonical_value(getattr(row, name)) for name in RECORD_COLUMNS[1:-1]]
+    return is_proved(mac, [_canonical_value(getattr(row, name)) for name in RECORD_COLUMNS])
+
+
+def is_proved(mac: Mac, values: Sequence[Scalar]) -> bool:
+    """The same of a record's stored columns, from `format` to `hash`."""
+    name = f"audit-record/{values[0]}"
     try:
-        found = mac.digest(canonical(f"audit-record/{row.format}", values), key_id=row.key_id)
+        found = mac.digest(canonical(name, values[1:-1]), key_id=str(values[_KEY_ID]))
     except KeyError:
         return False
-    return found.hex() == row.hash
+    return found.hex() == values[-1]
 
 
 def _canonical_value(value: Any) -> Scalar:

@@ -40,6 +40,15 @@ class StoredRows:
         sequence = RECORD_COLUMNS.index("sequence")
         return self._chunks("audit_records", self._records, writer_id, sequence)
 
+    def records_after(self, writer_id: str, sequence: int, *, limit: int) -> list[Row]:
+        """The next records of a chain, in sequence, from `format` to `hash`."""
+        mark = "?" if self._sqlite else "%s"
+        return self._fetch(
+            f"SELECT {self._records} FROM audit_records WHERE writer_id = {mark} "  # noqa: S608
+            f"AND sequence > {mark} ORDER BY sequence LIMIT {limit}",
+            (writer_id, sequence),
+        )
+
     def subjects(self, writer_id: str) -> Iterator[list[Row]]:
         """Chunks of (sequence, name, value) in sequence."""
         return self._chunks("audit_subjects", "sequence, name, value", writer_id, 0)

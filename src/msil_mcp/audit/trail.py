@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -13,15 +14,18 @@ from msil_mcp.audit.chain import PURPOSE, is_intact
 from msil_mcp.audit.errors import AlreadyVerifying
 from msil_mcp.audit.masking import mask_value
 from msil_mcp.audit.records import AuditAnchorRow, AuditRecord, AuditRecordRow
+from msil_mcp.audit.retention import BATCH, Pruned, Retention
 from msil_mcp.audit.rows import RowInsert
 from msil_mcp.audit.verify import Verification, verify
 from msil_mcp.audit.writer import GroupCommitWriter, OnBatch, OnRecord
-from msil_mcp.db.database import Database
+from msil_mcp.db.database import Database, utc_now
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
 
 VERIFY_PAUSE: Final = 0.01
+FOR_EVER_DAYS: Final = 36_500
+"""Longer than any retention that is meant, and a time that can still be reckoned with."""
 log = structlog.get_logger()
 
 
@@ -122,6 +126,32 @@ class Audit:
         if not found.intact:
             log.critical("audit_trail_altered", problems=found.problem_count)
         return found
+
+    async def prune(
+        self, *, principal: Principal, dry_run: bool = False, batch: int = BATCH
+    ) -> Pruned:
+        """Remove what is past the configured days and record that; see `Retention`.
+
+        A run that is cut short is recorded, too. With `dry_run` it only tells what would go.
+        """
+        self.ensure_writable()
+        days = min(self.settings.audit_retention_days, FOR_EVER_DAYS)
+        before = utc_now() - timedelta(days=days)
+        retention = Retention(self.database, self._mac, before=before, batch=batch)
+        pruned = retention.pruned
+        try:
+            await retention.prune(dry_run=dry_run)
+        finally:
+            if pruned.records and not dry_run:
+                log.info("audit_pruned", before=before.isoformat(), **pruned.facts)
+                await self.record_admin(
+                    principal=principal,
+                    action="audit.pruned",
+                    target="audit",
+                    details={"before": before.isoformat(), **pruned.facts},
+                    correlation_id=None,
+                )
+        return pruned
 
     def holds(self, row: AuditRecordRow) -> bool:
         """Whether one record still matches its own hash."""
