@@ -33,8 +33,11 @@ from msil_mcp.sealing import Mac
 
 MAX_BATCH: Final = 256
 MAX_PENDING: Final = 10_000
-LINGER_SECONDS: Final = 0.001
+LINGER_SECONDS: Final = 0.002
 """How long a batch gathers when the one before had company: a commit costs as much for one."""
+ALONE: Final = 1.5
+CROWD_DECAY: Final = 0.9
+"""How slowly the writer forgets that it had company; below `ALONE` it does not wait for any."""
 HOLD_SECONDS: Final = 2.0
 """How long after a failed batch effects are refused unasked; then one may try."""
 STALL_SECONDS: Final = 15.0
@@ -159,11 +162,11 @@ class GroupCommitWriter:
 
     def _run(self) -> None:
         store = Store(self._database.writer_engine())
-        running, busy = True, False
+        running, crowd = True, 1.0
         while running:
             batch: list[_Waiting] = []
             item = self._queue.get()
-            if busy and item is not None:
+            if crowd > ALONE and item is not None:
                 time.sleep(LINGER_SECONDS)
             with contextlib.suppress(queue.Empty):
                 while item is not None:
@@ -172,7 +175,8 @@ class GroupCommitWriter:
                         break
                     item = self._queue.get_nowait()
             running = item is not None
-            busy = len(batch) > 1
+            # Callers come back in waves, so one small batch does not mean that they are gone.
+            crowd = max(len(batch), crowd * CROWD_DECAY)
             if batch:
                 self._serve(store, batch)
         self._close_chain(store)

@@ -28,6 +28,8 @@ def serve_http(settings: Settings, *, workers: int) -> None:
         workers=workers,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
 
@@ -75,6 +77,8 @@ def run_server(settings: Settings) -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     uvicorn.Server(config).run()
