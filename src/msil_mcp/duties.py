@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from msil_mcp.audit.errors import AuditUnavailable
+from msil_mcp.audit.retention import PRUNE, PRUNE_SECONDS, RETENTION
 from msil_mcp.governance.retention import ResultRetention, expire_approvals
 from msil_mcp.identity.sessions import forget_ended_sessions
 from msil_mcp.jobs import Handler, JobRunner
@@ -56,6 +57,9 @@ def recurring_jobs(services: Services) -> JobRunner:
     async def anchor_audit(_: Mapping[str, Any]) -> None:
         await services.audit.anchor_heads()
 
+    async def prune_audit(_: Mapping[str, Any]) -> None:
+        await services.audit.prune(principal=RETENTION)
+
     async def forget_results(_: Mapping[str, Any]) -> None:
         await results.forget()
 
@@ -68,6 +72,7 @@ def recurring_jobs(services: Services) -> JobRunner:
 
     jobs: Mapping[str, tuple[float, Handler]] = {
         "audit.anchor": (60.0, anchor_audit),
+        PRUNE: (PRUNE_SECONDS, prune_audit),
         "approvals.expire": (60.0, expire),
         "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),
         "sessions.forget_ended": (3600.0, forget_sessions),

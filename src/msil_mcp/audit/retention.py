@@ -37,6 +37,7 @@ PAUSE: Final = 0.05
 RUN_SECONDS: Final = 480.0
 """After how long a run leaves the rest to the next; less than a job may take."""
 PRUNE: Final = "audit.prune"
+PRUNE_SECONDS: Final = 6 * 3_600.0
 RETENTION: Final = Principal(
     id="system:retention",
     kind="system",
