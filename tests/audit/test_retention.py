@@ -7,12 +7,16 @@ from datetime import timedelta
 import pytest
 
 from audit.trails import call, execute, fetch
+from commands import commands_on
+from databases import settings_for
 from msil_mcp.audit.retention import RETENTION, Retention
 from msil_mcp.audit.trail import Audit
 from msil_mcp.audit.verify import verify
-from msil_mcp.db.database import utc_now
+from msil_mcp.db.database import Database, database_url, utc_now
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
+from product.polling import eventually
+from running import product as running_product
 
 pytestmark = pytest.mark.anyio
 FIRST = "(SELECT writer_id FROM audit_chains ORDER BY started_at LIMIT 1)"
@@ -328,3 +332,60 @@ async def test_two_prunings_at_once_remove_each_record_once(audit, keyring):
     await audit.prune(principal=RETENTION)
     assert await kept(audit) == [4, 5]
     assert check(audit, keyring).intact
+
+
+@pytest.fixture
+def aged_url(templates):
+    """A whole database, with its own keys, whose trail is partly past 30 days."""
+    with templates.clone("sqlite") as url:
+        asyncio.run(fill(settings_for(url)))
+        yield url
+
+
+async def fill(settings):
+    database = Database(database_url(settings))
+    await write_chain(database, Keyring.from_settings(settings), 40, 35, 5)
+    await database.close()
+
+
+def test_the_command_tells_first_and_then_removes(aged_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("MSIL_AUDIT_RETENTION_DAYS", "30")
+    for cli in commands_on(aged_url, tmp_path, monkeypatch):
+        told = cli.run("audit", "prune", "--dry-run")
+        assert "2 records of 1 chains would be removed." in told
+        assert cli.json("audit", "verify")["records"] == 3
+        assert "2 records of 1 chains removed." in cli.run("audit", "prune")
+        pruned, kept = cli.json("audit", "search")
+        assert (pruned["action"], pruned["principal_id"]) == ("audit.pruned", "system:cli")
+        assert kept["correlation_id"] == "5-2"
+        assert "intact" in cli.run("audit", "verify")
+
+
+def test_the_command_says_that_a_chain_could_not_be_pruned(aged_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("MSIL_AUDIT_RETENTION_DAYS", "30")
+    asyncio.run(edit(aged_url))
+    for cli in commands_on(aged_url, tmp_path, monkeypatch):
+        said = cli.run("audit", "prune", code=1)
+        assert "1 chains were not pruned to the end; see msil-mcp audit verify" in said
+
+
+async def edit(url):
+    database = Database(database_url(settings_for(url)))
+    await execute(database, "UPDATE audit_records SET tool = 'x' WHERE sequence = 1")
+    await database.close()
+
+
+def test_a_server_prunes_by_itself(aged_url, booking_url):
+    settings = settings_for(aged_url, audit_retention_days=30)
+    with running_product(settings, booking_url=booking_url) as product:
+        trail = "SELECT principal_id FROM audit_records WHERE action = 'audit.pruned'"
+
+        async def pruned():
+            return len(product.query(trail)) == 1
+
+        asyncio.run(eventually(pruned, within=10, every=0.05))
+        assert product.query(trail)[0].principal_id == "system:retention"
+        old = "SELECT 1 FROM audit_records WHERE correlation_id IN ('40-0', '35-1')"
+        assert product.query(old) == []
+        [job] = product.query("SELECT interval_seconds FROM jobs WHERE kind = 'audit.prune'")
+        assert job.interval_seconds == 21_600

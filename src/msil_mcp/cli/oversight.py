@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from msil_mcp.audit.export import Format, export_records
+from msil_mcp.audit.retention import Pruned
 from msil_mcp.audit.search import AuditRecords, Filters
 from msil_mcp.audit.verify import Verification
 from msil_mcp.audit.views import RecordView, view_of
@@ -164,6 +165,32 @@ def verify_audit(as_json: AsJson = False) -> None:
 def _progress(records: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{records} records", end="", file=sys.stderr)
+
+
+@audit.command("prune")
+def prune_audit(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove records older than MSIL_AUDIT_RETENTION_DAYS, as the server does by itself.
+
+    Records that are not as they were written stay, with those after them; exit 1 if there are any.
+    """
+
+    async def work() -> Pruned:
+        async with desk(load_settings()) as at:
+            return await at.audit.prune(principal=at.principal, dry_run=dry_run)
+
+    pruned = run(work())
+    if as_json:
+        show_json(pruned)
+    else:
+        verb = "would be removed" if dry_run else "removed"
+        print(f"{pruned.records} records of {pruned.chains} chains {verb}.")
+        if not pruned.complete:
+            print("There are more: run it again.")
+    if pruned.refused:
+        fail(f"{pruned.refused} chains were not pruned to the end; see msil-mcp audit verify")
 
 
 @audit.command("export")
