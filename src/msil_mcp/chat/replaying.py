@@ -55,7 +55,7 @@ async def _said(session: AsyncSession, run: ChatRun) -> list[str]:
 def _chunks(part: Part, number: int, approvals: dict[str, Approval]) -> Sequence[str]:
     match part:
         case TextPart():
-            return wire.text(f"text-{number}", part.text)
+            return wire.said_text(f"text-{number}", part.text)
         case ToolCallPart():
             return [wire.tool_input(part.call_id, part.tool, part.arguments)]
         case ToolResultPart():

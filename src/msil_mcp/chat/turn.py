@@ -251,7 +251,7 @@ class Turn:
         """The limit is said in words, so that the model reads it too."""
         self.transcript.begin_text()
         self.transcript.say(str(limit))
-        for encoded in wire.text("limit", str(limit)):
+        for encoded in wire.said_text("limit", str(limit)):
             self.publisher.add(encoded)
         return self._outcome("failed", limit=limit.name, error="turn_limit")
 

@@ -33,7 +33,7 @@ def data(name: str, value: Mapping[str, Any], *, id: str | None = None) -> str: 
     return chunk(f"data-{name}", id=id, data=value)
 
 
-def text(part_id: str, said: str) -> list[str]:
+def said_text(part_id: str, said: str) -> list[str]:
     """A whole text."""
     return [
         chunk("text-start", id=part_id),
