@@ -19,6 +19,7 @@ from msil_mcp import __version__
 from msil_mcp.audit.api import router as audit_router
 from msil_mcp.audit.events_api import router as events_router
 from msil_mcp.chat.api import router as chat_router
+from msil_mcp.chat.facade import router as facade_router
 from msil_mcp.chat.runtime import running_chat
 from msil_mcp.chat.turns_api import router as turns_router
 from msil_mcp.db.database import Base, on_database_error
@@ -180,6 +181,7 @@ def create_app(
         webhooks_router,
         chat_router,
         turns_router,
+        facade_router,
     ):
         app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
