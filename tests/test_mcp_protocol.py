@@ -1,6 +1,6 @@
 """The readable journey of the MCP door: six tools listed, called, confirmed and recorded."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
