@@ -44,6 +44,7 @@ class Asked:
     """A run that waits, and the call the approval is for."""
 
     run: ChatRun
+    approval: Approval
     call: ToolCallPart
     part: ApprovalPart
 
@@ -68,19 +69,24 @@ class Confirmations:
     ) -> tuple[str, Approval]:
         """The run and the approval that stands now; the run goes on once all are decided."""
         asked = await self._asked(principal, session_id, approval_id)
+        approval = asked.approval
         if decision.choice == "edit":
             approval = await self._edit(
                 principal, asked, decision, correlation_id=correlation_id, decided=decided
             )
             return asked.run.id, approval
-        approval = await self.approvals.decide(
-            approval_id,
-            principal=principal,
-            accepted=decision.choice == "approve",
-            via="chat",
-            reason=decision.reason,
-        )
-        await decided(approval)
+        if approval.standing == "pending":
+            approval = await self.approvals.decide(
+                approval_id,
+                principal=principal,
+                accepted=decision.choice == "approve",
+                via="chat",
+                reason=decision.reason,
+            )
+            await decided(approval)
+        elif (approval.standing == "approved") != (decision.choice == "approve"):
+            raise ApprovalUsed(approval.standing)
+        # Decided before, by another door or just before a death: the run only has to go on.
         if not await self._undecided(asked.run.id):
             await self.runs.resume(principal, asked.run.id, correlation_id=correlation_id)
         return asked.run.id, approval
@@ -99,7 +105,7 @@ class Confirmations:
                 found = await _waiting_call(session, run, approval_id)
         if found is None:
             raise ApprovalUsed(approval.standing)
-        return Asked(run, *found)
+        return Asked(run, approval, *found)
 
     async def _undecided(self, run_id: str) -> bool:
         query = select(Approval.id).where(

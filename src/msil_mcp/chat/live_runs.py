@@ -9,14 +9,14 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from msil_mcp.bus import BusInterrupted, SubscriberTooSlow
+from msil_mcp.bus import BusInterrupted, BusUnavailable, SubscriberTooSlow
 from msil_mcp.chat import wire
 from msil_mcp.chat.errors import RunActive, RunLost
 from msil_mcp.chat.limits import Meter, check_budget
 from msil_mcp.chat.messages import message_of
 from msil_mcp.chat.models import ChatRun, ChatSession, new_id
 from msil_mcp.chat.publishing import Publisher, announce_end, continued
-from msil_mcp.chat.repair import repair, withdraw
+from msil_mcp.chat.repair import abandoned, repair, withdraw
 from msil_mcp.chat.replaying import ending, said_chunks
 from msil_mcp.chat.runs import reap_runs, renew_runs, request_stop, take_run
 from msil_mcp.chat.sessions import Sessions
@@ -166,7 +166,9 @@ class LiveRuns:
         if run.owner is None:
             await announce_end(self._parts.bus, run.id, ending(run))
         else:
-            await self._parts.bus.publish(STOPS, run.id.encode())
+            # Who does not hear it sees it when the lease is renewed.
+            with suppress(BusUnavailable):
+                await self._parts.bus.publish(STOPS, run.id.encode())
         return run
 
     async def _give_way(self, principal: Principal, session_id: str, run_id: str) -> None:
@@ -229,7 +231,11 @@ class LiveRuns:
 
     async def _reap(self) -> None:
         async with self._parts.database.unit_of_work() as session:
-            dead = await reap_runs(session, now=utc_now())
+            dead = list(await reap_runs(session, now=utc_now()))
+            for run in await abandoned(session, now=utc_now()):
+                await request_stop(session, run.session_id)
+                await withdraw(session, run.id, reason="Nobody decided in time.")
+                dead.append(run)
             for run in dead:
                 await repair(session, run)
         for run in dead:

@@ -4,10 +4,11 @@ A call whose execution ended is answered by it; of any other it is said that nob
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.calling import OUTCOMES
@@ -16,9 +17,10 @@ from msil_mcp.chat.models import ChatMessage, ChatRun
 from msil_mcp.chat.parts import ToolCallPart, ToolResultPart, encode_parts
 from msil_mcp.chat.transcript import Transcript
 from msil_mcp.db.database import utc_now
-from msil_mcp.governance.approvals import Approval
+from msil_mcp.governance.approvals import OPEN, Approval
 from msil_mcp.governance.executions import ToolExecution
 
+GRACE: Final = timedelta(seconds=60)
 NOT_DONE: Final = "Nothing was done: the answer was stopped before a person agreed."
 
 
@@ -68,11 +70,25 @@ def _is_of(row: ToolExecution, call: ToolCallPart, approval_id: str | None) -> b
     return row.arguments is not None and msgspec.json.decode(row.arguments) == call.arguments
 
 
+async def abandoned(session: AsyncSession, *, now: datetime) -> Sequence[ChatRun]:
+    """Runs that wait for a decision nobody can give any more, or gave and nobody acted on."""
+    before = now - GRACE
+    acted = Approval.decided_at > before
+    decidable = Approval.state.in_(OPEN) & (Approval.expires_at > before)
+    alive = exists().where(Approval.run_id == ChatRun.id, decidable | acted)
+    query = (
+        select(ChatRun)
+        .where(ChatRun.state == "waiting_approval", ChatRun.owner.is_(None), ~alive)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(query)).all()
+
+
 async def withdraw(session: AsyncSession, run_id: str, *, reason: str) -> Sequence[Approval]:
-    """Decline what a run still asks, because nobody is to be asked any more."""
+    """Decline what a run still asks; also an agreement that was not used is void with it."""
     statement = (
         update(Approval)
-        .where(Approval.run_id == run_id, Approval.state == "pending")
+        .where(Approval.run_id == run_id, Approval.state.in_(OPEN))
         .values(state="declined", decided_at=utc_now(), decided_via="chat", reason=reason)
         .returning(Approval)
     )
