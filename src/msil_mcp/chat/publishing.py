@@ -131,6 +131,20 @@ class Publisher:
 
 async def continued(bus: Bus, run_id: str, *, so_far: Sequence[str]) -> Publisher:
     """A publisher for a run that goes on, with the numbers that follow those on the bus."""
+    try:
+        epoch, first, last = await _told(bus, run_id)
+    except BusUnavailable:
+        # Who listens reads on in a new epoch; the answer does not wait for listeners.
+        return Publisher(bus, run_id)
+    if first == 1:
+        return Publisher(bus, run_id, epoch=epoch, number=last)
+    publisher = Publisher(bus, run_id)
+    await publisher.publish_rebuilt(so_far)
+    return publisher
+
+
+async def _told(bus: Bus, run_id: str) -> tuple[str, int, int]:
+    """The epoch that the bus has last, with its first and last number."""
     marker, epoch, first, last = random_hex(8), "", 0, 0
     async with bus.subscribe(topic_of(run_id), after=0) as events:
         await bus.publish(topic_of(run_id), _encoder.encode(Batch(marker=marker)))
@@ -143,13 +157,12 @@ async def continued(bus: Bus, run_id: str, *, so_far: Sequence[str]) -> Publishe
             if batch.epoch != epoch:
                 epoch, first = batch.epoch, batch.first
             last = batch.first + len(batch.chunks) - 1
-    if first == 1:
-        return Publisher(bus, run_id, epoch=epoch, number=last)
-    publisher = Publisher(bus, run_id)
-    await publisher.publish_rebuilt(so_far)
-    return publisher
+    return epoch, first, last
 
 
 async def announce_end(bus: Bus, run_id: str, chunks: Sequence[str]) -> None:
-    """Say that a run has ended whose owner cannot say it."""
-    await bus.publish(topic_of(run_id), _encoder.encode(Batch(chunks=list(chunks), end=True)))
+    """Say that a run has ended whose owner cannot say it; who does not hear it sees it stored."""
+    try:
+        await bus.publish(topic_of(run_id), _encoder.encode(Batch(chunks=list(chunks), end=True)))
+    except BusUnavailable:
+        log.warning("run_end_not_announced", run_id=run_id)

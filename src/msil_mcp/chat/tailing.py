@@ -8,7 +8,7 @@ from typing import Final, Self
 import msgspec
 from sqlalchemy import select
 
-from msil_mcp.bus import Bus, Event
+from msil_mcp.bus import Bus, BusInterrupted, Event, SubscriberTooSlow
 from msil_mcp.chat import wire
 from msil_mcp.chat.models import ACTIVE_STATES, ChatRun
 from msil_mcp.chat.publishing import Batch, topic_of
@@ -80,7 +80,11 @@ class Tail:
                         patience = LOOK_SECONDS
                         pieces, over = await self._nothing_new()
                     else:
-                        event = following.result()
+                        try:
+                            event = following.result()
+                        except (BusInterrupted, SubscriberTooSlow):
+                            # Without an end, so that the reader comes back with its last number.
+                            return
                         if event is None:
                             return
                         pieces, over = await self._heard(event)

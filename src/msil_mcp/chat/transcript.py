@@ -16,9 +16,9 @@ class Transcript:
 
     @property
     def parts(self) -> Parts:
-        """Everything so far."""
-        self._close_text()
-        return tuple(self._parts)
+        """Everything so far; looking at it ends no text."""
+        text = "".join(self._text)
+        return (*self._parts, TextPart(text)) if text else tuple(self._parts)
 
     def say(self, text: str) -> None:
         """Go on with the text."""

@@ -1,6 +1,7 @@
 """One run at work in this process: it survives the request that asked for it."""
 
 import asyncio
+import importlib
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -116,7 +117,7 @@ class Turn:
         except TimeoutError:
             return self._limited(self.meter.out_of_time), None
         except MsilError as error:
-            return self._failed(error.slug), str(error)
+            return self._outcome("failed", error=error.slug), str(error)
         except Cut:
             self._forgive()
             if clock.expired() and self.reason is None:
@@ -125,15 +126,17 @@ class Turn:
         except RuntimeError as error:
             found = _failure(error, model=self.meter.model or "The model")
             log.warning("chat_run_broke", run_id=self.run.id, error=type(error).__name__)
-            return self._failed(found.slug), str(found)
+            return self._outcome("failed", error=found.slug), str(found)
         except Exception:  # The edge of a task: nobody else hears of it.
             log.exception("chat_run_broke", run_id=self.run.id)
-            return self._failed(MsilError.slug), None
+            return self._outcome("failed", error=MsilError.slug), None
         if self.transcript.waiting():
             return None, None
         return self._outcome("succeeded"), None
 
     async def _leg(self, calls: Calls) -> None:
+        # On a thread: what others do in this process goes on while the libraries load.
+        await asyncio.to_thread(importlib.import_module, "msil_mcp.chat.answering")
         from msil_mcp.chat.answering import Leg
         from msil_mcp.chat.toolset import GovernedTools
 
@@ -254,9 +257,6 @@ class Turn:
         for encoded in wire.said_text("limit", str(limit)):
             self.publisher.add(encoded)
         return self._outcome("failed", limit=limit.name, error="turn_limit")
-
-    def _failed(self, slug: str) -> RunOutcome:
-        return self._outcome("failed", error=slug)
 
     def _cut_outcome(self) -> RunOutcome:
         if self.reason == "stopped":
