@@ -1,14 +1,17 @@
 """Sessions over each database; every test is a person of its own, so that tests share it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 
 import pytest
 
+from chat.conversing import by_model
 from databases import Templates, settings_for
 from msil_mcp.chat.session_service import SessionService
 from msil_mcp.db.database import Database, database_url
+from msil_mcp.llm.scripted.server import create_app as create_model
 from msil_mcp.principal import BUILTIN_ROLES, Principal
+from running import Product, product, serving
 
 _numbers = count(1)
 
@@ -52,3 +55,22 @@ def stranger() -> Principal:
 @pytest.fixture
 def new_person() -> Callable[..., Principal]:
     return person
+
+
+@pytest.fixture(scope="session")
+def paced_model() -> Iterator[str]:
+    """The scripted model at the pace of a quick person's reading, as a provider of its own."""
+    with serving(create_model(pace_seconds=0.005)) as (url, _):
+        yield f"{url}/v1"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def chatting(
+    request: pytest.FixtureRequest, templates: Templates, booking_url: str, paced_model: str
+) -> Iterator[Product]:
+    """The product with the paced model, on each database."""
+    with (
+        templates.clone(request.param) as url,
+        product(settings_for(url, **by_model(paced_model)), booking_url=booking_url) as running,
+    ):
+        yield running
