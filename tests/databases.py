@@ -16,6 +16,7 @@ from msil_mcp.main import metadata
 from msil_mcp.settings import Settings
 
 SERVER = "host=127.0.0.1 user=postgres"
+POOL_SIZE = 4
 SECRET = "bXNpbC10ZXN0LXNlY3JldC1tc2lsLXRlc3Qtc2VjcmV0LW1zaWw"
 
 
@@ -24,7 +25,8 @@ def url_of(name: str) -> str:
 
 
 def settings_for(url: str, **changes: object) -> Settings:
-    return Settings(database_url=url, secret_key=SECRET, _env_file=None, **changes)
+    given = {"database_url": url, "secret_key": SECRET, "database_pool_size": POOL_SIZE} | changes
+    return Settings(_env_file=None, **given)
 
 
 class Templates:

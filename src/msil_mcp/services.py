@@ -96,7 +96,11 @@ async def running(
     """Build, start and in the end close every part; `serving` for a process that takes requests."""
     async with AsyncExitStack() as stack:
         metrics = metrics or make_metrics(settings)
-        database = Database(database_url(settings), on_query=metrics.record_query)
+        database = Database(
+            database_url(settings),
+            pool_size=settings.database_pool_size,
+            on_query=metrics.record_query,
+        )
         stack.push_async_callback(database.close)
         if serving and settings.is_sqlite:
             stack.callback(hold_alone(database).close)

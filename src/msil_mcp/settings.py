@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL. Empty: an SQLite file in the data directory. "
         "postgresql://… for production.",
     )
+    database_pool_size: int = Field(
+        10,
+        ge=2,
+        description="PostgreSQL connections a process keeps for its queries; half as many again "
+        "are opened under load, and three more for audit and bus.",
+    )
     redis_url: str = Field(
         "",
         validation_alias=_env("REDIS_URL"),

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from databases import SECRET
+from databases import POOL_SIZE, SECRET
 from running import free_port
 
 START_SECONDS = 30.0
@@ -46,6 +46,7 @@ class ServerProcess:
 def environment(url: str, folder: Path, **settings: str) -> dict[str, str]:
     """What a process is started with: this one's own, and the test's settings."""
     ours = {"DATABASE_URL": url, "MSIL_SECRET_KEY": SECRET, "MSIL_DATA_DIR": str(folder)}
+    ours["MSIL_DATABASE_POOL_SIZE"] = str(POOL_SIZE)
     return {**os.environ, **ours, **settings}
 
 
