@@ -101,6 +101,8 @@ async def test_stopping_ends_the_answer_and_keeps_what_was_said(chatting: Produc
         async for event in events:
             if event.data["type"] == "text-delta":
                 break
+        metrics = await chatting.request("GET", "/metrics", role=None)
+        assert b"\nchat_sessions_active 1.0\n" in metrics.body
         assert (await talk.ask("POST", "/stop")).status == 202
         rest = [event async for event in events]
     assert rest[-1].data == "[DONE]"

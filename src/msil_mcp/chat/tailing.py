@@ -165,17 +165,16 @@ class Tail:
             return [wire.unnumbered(one) for one in await stored_chunks(session, self._run)]
 
 
-async def until_ended(
-    *, database: Database, bus: Bus, run: ChatRun, waiting_counts: bool
+async def until_settled(
+    *, database: Database, bus: Bus, run: ChatRun, ending_now: asyncio.Event
 ) -> ChatRun:
-    """Wait until the run has ended, or, where that counts, waits for a person."""
-    over: set[str] = {"waiting_approval"} if waiting_counts else set()
+    """Wait until the run has ended or waits for a person, or this process is about to stop."""
     async with bus.subscribe(topic_of(run.id), after=0) as events:
         following = asyncio.ensure_future(anext(events, None))
         try:
             while True:
                 run = await run_of(database, run.session_id, run.id)
-                if run.state not in ACTIVE_STATES or run.state in over:
+                if run.state not in {"queued", "running"} or ending_now.is_set():
                     return run
                 await asyncio.wait({following}, timeout=1.0)
                 while following.done() and following.result() is not None:

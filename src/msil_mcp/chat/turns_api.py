@@ -20,7 +20,7 @@ from msil_mcp.chat.executions import as_use
 from msil_mcp.chat.models import ChatMessage, ChatRun
 from msil_mcp.chat.parts import spoken_text
 from msil_mcp.chat.runtime import Chat, chat_of
-from msil_mcp.chat.tailing import Place, Tail, run_of, until_ended
+from msil_mcp.chat.tailing import Place, Tail, run_of, until_settled
 from msil_mcp.chat.turn_errors import BadEdit, BudgetSpent, NothingAsked, RunNotFound
 from msil_mcp.chat.turn_views import (
     ApprovalId,
@@ -180,10 +180,7 @@ async def send(
         Ask(text=body.message, client_id=body.client_id),
         correlation_id=_correlation(request),
     )
-    run = await until_ended(
-        database=chat.parts.database, bus=chat.parts.bus, run=begun.run, waiting_counts=True
-    )
-    return await _sent(chat, run)
+    return await _sent(chat, await _settled(chat, begun.run))
 
 
 @router.post(
@@ -193,10 +190,14 @@ async def send(
 async def wait_for_turn(session: Readable, run_id: Id, chat: At) -> SendView:
     """Wait until a turn has ended, or until a person has to decide; for scripts."""
     run = await run_of(chat.parts.database, session.id, run_id)
-    ended = await until_ended(
-        database=chat.parts.database, bus=chat.parts.bus, run=run, waiting_counts=True
+    return await _sent(chat, await _settled(chat, run))
+
+
+async def _settled(chat: Chat, run: ChatRun) -> ChatRun:
+    parts = chat.parts
+    return await until_settled(
+        database=parts.database, bus=parts.bus, run=run, ending_now=chat.runs.closing
     )
-    return await _sent(chat, ended)
 
 
 async def _sent(chat: Chat, run: ChatRun) -> SendView:
