@@ -84,13 +84,14 @@ class Governed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A model with a caller's tools."""
+    """A model with a caller's tools; with `whole` each of its answers is asked for in one piece."""
 
     llm: LLMService
     choice: ModelChoice
     governed: Governed
     system: str
     bounds: Bounds
+    whole: bool = False
 
     async def answer(self, messages: list[Message], hear: Hear) -> Answer:
         """Answer the last message; `hear` gets the text as it comes, and `messages` grow.
@@ -150,6 +151,7 @@ class Agent:
             used=[made.call.tool for made in answer.made],
             choice=self.choice,
             max_tokens=self.bounds.max_tokens,
+            whole=self.whole,
         ) as stream:
             async for piece in stream:
                 if first:
@@ -159,6 +161,8 @@ class Agent:
                     answer.text += piece
                     await hear(piece)
             completion = stream.completion
+        if self.whole and completion.text:
+            await self._say(completion.text, answer, hear)
         answer.usage = answer.usage + completion.usage
         answer.cost = answer.cost + completion.cost
         answer.model = completion.model

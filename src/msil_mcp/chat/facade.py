@@ -80,7 +80,7 @@ async def complete(
     choice = choose(chat, body.model, principal=principal)
     parts = chat.parts
     await check_budget(parts.database, parts.settings, principal_id=principal.id)
-    agent = await _agent(request, chat, choice, principal, limit=body.limit)
+    agent = await _agent(request, chat, choice, principal, body)
     usage = body.stream_options is not None and body.stream_options.include_usage
     writer = Writer(model=choice.name, with_usage=usage)
     under_way = _counter(request)
@@ -109,7 +109,11 @@ def choose(chat: Chat, requested: str, *, principal: Principal) -> ModelChoice:
 
 
 async def _agent(
-    request: Request, chat: Chat, choice: ModelChoice, principal: Principal, *, limit: int | None
+    request: Request,
+    chat: Chat,
+    choice: ModelChoice,
+    principal: Principal,
+    body: CompletionBody,
 ) -> Agent:
     state, parts = request.app.state, chat.parts
     tools: ReadingTools | None = getattr(state, "reading_tools", None)
@@ -132,8 +136,9 @@ async def _agent(
             rounds=ROUNDS,
             calls=settings.chat_turn_tool_calls,
             seconds=settings.chat_turn_seconds,
-            max_tokens=limit,
+            max_tokens=body.limit,
         ),
+        whole=not body.stream,
     )
 
 
