@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "audit": "oversight",
     "doctor": "doctor",
     "scripted-model": "models",
+    "eval": "models",
 }
 """Which module has a command. Only that one is imported: a bridge on stdio starts at once."""
 
