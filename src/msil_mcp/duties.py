@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from msil_mcp.audit.errors import AuditUnavailable
 from msil_mcp.audit.retention import PRUNE, PRUNE_SECONDS, RETENTION
+from msil_mcp.chat.retention import PURGE, PURGE_SECONDS, purging
 from msil_mcp.governance.retention import ResultRetention, expire_approvals
 from msil_mcp.identity.sessions import forget_ended_sessions
 from msil_mcp.jobs import Handler, JobRunner
@@ -52,6 +54,7 @@ async def _take_up(stack: AsyncExitStack, services: Services) -> None:
 def recurring_jobs(services: Services) -> JobRunner:
     """What is done again and again, by one of the serving processes at a time."""
     database, settings = services.database, services.settings
+    kept = timedelta(days=settings.chat_deleted_days)
     results = ResultRetention(database, seconds=settings.result_retention_seconds)
 
     async def anchor_audit(_: Mapping[str, Any]) -> None:
@@ -72,6 +75,7 @@ def recurring_jobs(services: Services) -> JobRunner:
 
     jobs: Mapping[str, tuple[float, Handler]] = {
         "audit.anchor": (60.0, anchor_audit),
+        PURGE: (PURGE_SECONDS, purging(database, kept_for=kept)),
         PRUNE: (PRUNE_SECONDS, prune_audit),
         "approvals.expire": (60.0, expire),
         "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),

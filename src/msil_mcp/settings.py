@@ -243,6 +243,9 @@ class Settings(BaseSettings):
         gt=0,
         description="How long results of keyed calls are kept for replay, in seconds.",
     )
+    chat_deleted_days: float = Field(
+        30.0, ge=0, description="Days a deleted conversation can be restored before it is gone."
+    )
     audit_retention_days: int = Field(365, ge=1, description="Days an audit record is kept.")
     rate_per_principal: float = Field(
         200.0, ge=0, description="Calls a second one caller may make; 0 is no limit."

@@ -24,7 +24,10 @@ def started(
 ) -> Iterator[Product]:
     with templates.clone(request.param) as url:
         settings = settings_for(
-            url, result_retention_seconds=KEPT_SECONDS, approval_ttl_seconds=0.1
+            url,
+            result_retention_seconds=KEPT_SECONDS,
+            approval_ttl_seconds=0.1,
+            chat_deleted_days=0,
         )
         with running_product(settings, booking_url=booking_url) as product:
             yield product
@@ -122,3 +125,17 @@ async def test_an_ended_session_is_forgotten_when_its_cookie_has_expired(
         return [row.id for row in rows] == ["new"]
 
     await eventually(gone, within=10, every=0.1)
+
+
+async def test_a_deleted_conversation_is_gone_when_it_can_no_longer_be_restored(
+    product: Product,
+) -> None:
+    made = await product.request("POST", "/api/chat/sessions", json={"title": "Old"})
+    session = made.json["id"]
+    assert (await product.request("DELETE", f"/api/chat/sessions/{session}")).status in {200, 204}
+
+    async def gone() -> bool:
+        make_due(product, "chat.purge")
+        return not product.query("SELECT id FROM chat_sessions WHERE id = :id", id=session)
+
+    await eventually(gone, within=10, every=0.2)
