@@ -288,3 +288,37 @@ async def test_one_caller_has_so_many_answers_at_once_and_leaving_ends_them(
         return 'openai_requests_total{model="demo-slow",status="cancelled"} 16.0' in metrics
 
     await eventually(cancelled, within=4)
+
+
+LIMITS = {
+    "tool calls": ({"chat_turn_tool_calls": 1}, "msil-scripted", "1 tool calls"),
+    "seconds": ({"chat_turn_seconds": 0.5}, "scripted:demo-slow", "0.5 seconds"),
+}
+
+
+@pytest.fixture(scope="module", params=LIMITS.values(), ids=LIMITS)
+def limited(
+    request: pytest.FixtureRequest, templates: Templates, booking_url: str
+) -> Iterator[tuple[Product, str, str]]:
+    """A product with a low limit, the model that reaches it, and what it is called."""
+    changes, model, limit = request.param
+    with templates.clone("sqlite") as url:
+        settings = settings_for(url, models_by_role={"user": ["scripted:demo-*"]}, **changes)
+        with product(settings, booking_url=booking_url) as running:
+            yield running, model, limit
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_an_answer_that_reaches_a_limit_says_which(
+    limited: tuple[Product, str, str], stream: bool
+) -> None:
+    running, model, limit = limited
+    body = {
+        "model": model,
+        "messages": user("Book a service for MH12AB1234 near Hinjewadi, Pune"),
+        "stream": stream,
+    }
+    reply = await running.request("POST", "/v1/chat/completions", json=body)
+    assert f"reached its limit of {limit}" in reply.body.decode()
+    assert '"finish_reason":"length"' in reply.body.decode()
+    assert running.query("SELECT count(*) FROM tool_executions") == [(0,)]
