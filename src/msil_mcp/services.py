@@ -177,6 +177,7 @@ async def _compose(
         on_request=metrics.record_upstream,
     )
     invoker = compose(parts, upstream=upstream)
+    audit.writer.expected = lambda: invoker.in_progress
     live = LiveFeed(bus)
     audit.on_record(live.note)
     webhooks = build_webhooks(database=database, bus=bus, egress=egress, keyring=keyring)

@@ -33,7 +33,8 @@ from msil_mcp.sealing import Mac
 
 MAX_BATCH: Final = 256
 MAX_PENDING: Final = 10_000
-LINGER_SECONDS: Final = 0.002
+LINGER_SECONDS: Final = 0.006
+PEEK_SECONDS: Final = 0.001
 """How long a batch gathers when the one before had company: a commit costs as much for one."""
 ALONE: Final = 1.5
 CROWD_DECAY: Final = 0.9
@@ -82,6 +83,8 @@ class GroupCommitWriter:
         self._thread: threading.Thread | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._open = False
+        self.expected: Callable[[], int] = int
+        """How many calls are under way that will leave a record; asked on the writer's thread."""
 
     @property
     def writer_id(self) -> str:
@@ -167,7 +170,7 @@ class GroupCommitWriter:
             batch: list[_Waiting] = []
             item = self._queue.get()
             if crowd > ALONE and item is not None:
-                time.sleep(LINGER_SECONDS)
+                self._gather()
             with contextlib.suppress(queue.Empty):
                 while item is not None:
                     batch.append(item)
@@ -181,6 +184,13 @@ class GroupCommitWriter:
                 self._serve(store, batch)
         self._close_chain(store)
         store.close()
+
+    def _gather(self) -> None:
+        """Wait for the callers that are on their way, but not for long."""
+        until = time.monotonic() + LINGER_SECONDS
+        time.sleep(PEEK_SECONDS)
+        while self.expected() and time.monotonic() < until:
+            time.sleep(PEEK_SECONDS)
 
     def _serve(self, store: Store, batch: list[_Waiting]) -> None:
         started = time.monotonic()
