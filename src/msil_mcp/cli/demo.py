@@ -106,7 +106,13 @@ Give this to an MCP client (Claude, VS Code, an agent):
 Then ask it: Book a service for MH12AB1234 tomorrow at 10 AM near Hinjewadi, Pune.
 (The number to give is 9876543210; the service type regular.)
 
-Or without a client, in a second terminal:
+Or talk to the built-in assistant, a scripted model until OPENAI_API_KEY is set:
+
+  curl -s {settings.base_url}/api/chat/send -H "Authorization: Bearer {key}" \\
+    -H "Content-Type: application/json" \\
+    -d '{{"message": "Book a service for MH12AB1234 tomorrow at 10 AM near Hinjewadi, Pune"}}'
+
+Or without either, in a second terminal:
 
   .venv/bin/msil-mcp tools list
   .venv/bin/msil-mcp tools call get_nearby_dealers city=Pune area=Hinjewadi
