@@ -41,6 +41,8 @@ async def approved(product: Product, arguments: dict[str, Any], *, key: str | No
     asked = await product.call("create_service_booking", arguments, key=key)
     assert asked.status == 202, asked.body
     approval = asked.json["confirmation"]["approval_id"]
+    # An id that began with a dash would be an option to `msil-mcp approvals approve`.
+    assert approval.startswith("ap_")
     path = f"/api/approvals/{approval}/decision"
     answer = await product.request("POST", path, role="administrator", json={"decision": "approve"})
     assert answer.status == 200, answer.body

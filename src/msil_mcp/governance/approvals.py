@@ -190,7 +190,7 @@ class Approvals:
         request = call.tool.builder.build(call.arguments)
         now = utc_now()
         approval = Approval(
-            id=secrets.token_urlsafe(18),
+            id=f"ap_{secrets.token_hex(12)}",  # never like an option of a command
             state="pending",
             principal_id=call.principal.id,
             principal_name=call.principal.name,
