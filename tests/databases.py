@@ -16,7 +16,7 @@ from msil_mcp.main import metadata
 from msil_mcp.settings import Settings
 
 SERVER = "host=127.0.0.1 user=postgres"
-POOL_SIZE = 4
+POOL_SIZE = 3
 SECRET = "bXNpbC10ZXN0LXNlY3JldC1tc2lsLXRlc3Qtc2VjcmV0LW1zaWw"
 
 
