@@ -32,7 +32,21 @@ start_postgresql() {
         wait_until PostgreSQL postgresql_answers
     fi
     postgresql_trusts || trust_loopback
+    enough_connections
 }
+
+# Every test worker runs several servers at once, each with a pool of its own.
+enough_connections() {
+    local version name
+    (($(ask 'SHOW max_connections') >= 200)) && return 0
+    read -r version name < <(cluster_on_port) || true
+    if ((EUID != 0)) || [[ -z ${name:-} ]]; then return 0; fi
+    ask 'ALTER SYSTEM SET max_connections = 300' >/dev/null
+    pg_ctlcluster --skip-systemctl-redirect "$version" "$name" restart -m fast
+    wait_until PostgreSQL postgresql_trusts
+}
+
+ask() { psql --no-password --no-psqlrc -h 127.0.0.1 -U postgres -Atc "$1"; }
 
 # The suite makes and drops databases as the superuser of this machine's own server.
 trust_loopback() {
