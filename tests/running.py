@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sqlite3
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,9 +199,3 @@ def product(
     app = create_app(settings, **options)
     with serving(app, port=port) as (url, server):
         yield Product(settings, booking_url, url=url, keys=found, app=app, server=server)
-
-
-def close_all(servers: Sequence[Server]) -> None:
-    """Ask servers to stop, without waiting."""
-    for server in servers:
-        server.should_exit = True

@@ -34,8 +34,9 @@ from msil_mcp.sealing import Mac
 MAX_BATCH: Final = 256
 MAX_PENDING: Final = 10_000
 LINGER_SECONDS: Final = 0.006
-PEEK_SECONDS: Final = 0.001
 """How long a batch gathers when the one before had company: a commit costs as much for one."""
+PEEK_SECONDS: Final = 0.001
+"""How often meanwhile the writer looks whether calls are still on their way."""
 ALONE: Final = 1.5
 CROWD_DECAY: Final = 0.9
 """How slowly the writer forgets that it had company; below `ALONE` it does not wait for any."""
