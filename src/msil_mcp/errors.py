@@ -1,32 +1,53 @@
-"""The one tree of domain errors, and its one mapping to HTTP (RFC 9457 problem details).
+"""The one tree of domain errors.
 
-Each door has one mapper: HTTP here, JSON-RPC in `msil_mcp.mcp`, SSE in `msil_mcp.chat`.
-A subclass carries its status, JSON-RPC code and a stable slug; its constructor takes facts and
-writes the sentence a person or a model can act on.
+Each door has one mapper: HTTP in `msil_mcp.problems`, JSON-RPC in `msil_mcp.mcp`, SSE in
+`msil_mcp.chat`. A subclass carries its status, JSON-RPC code and a stable slug; its constructor
+takes facts. The sentence a person or a model can act on, and the title, are in the catalogues of
+`msil_mcp.locales` below `errors` and the slug: people read them in their language, programs and
+logs in English.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import msgspec
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from typing_extensions import override
 
-PROBLEM_JSON = "application/problem+json"
+from msil_mcp.locales import ENGLISH, Language, Message, entries
+
 ERROR_BASE = "https://msil-mcp.invalid/errors/"
 
 
 class MsilError(Exception):
-    """Root of every error this product raises on purpose; `str(error)` is the sentence to show."""
+    """Root of every error this product raises on purpose; `str(error)` is the English sentence.
+
+    `told` are the facts of the sentence, and `case` is its name in the catalogue where a slug has
+    several. A sentence given as text stays as it is in every language.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[int] = -32603
     slug: ClassVar[str] = "internal_error"
-    title: ClassVar[str] = "Internal error"
+    title: ClassVar[str] = str(Message("errors.internal_error.title"))
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "slug" in vars(cls) and "title" not in vars(cls):
+            cls.title = entries(ENGLISH).get(f"errors.{cls.slug}.title", cls.title)
+
+    def __init__(self, sentence: str | None = None, *, case: str = "detail", **told: Any) -> None:
+        super().__init__()
+        if sentence is None:
+            self.message = Message(f"errors.{self.slug}.{case}", **told)
+        else:
+            self.message = Message("verbatim", text=sentence)
+
+    @override
+    def __str__(self) -> str:
+        return self.message.told(ENGLISH)
+
+    def titled(self, language: Language) -> str:
+        """The title in a language."""
+        return entries(language).get(f"errors.{self.slug}.title", self.title)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -45,7 +66,6 @@ class BadRequest(MsilError):
     status = 400
     code = -32602
     slug = "bad_request"
-    title = "Bad request"
 
 
 class Unauthenticated(MsilError):
@@ -54,10 +74,11 @@ class Unauthenticated(MsilError):
     status = 401
     code = -32001
     slug = "unauthenticated"
-    title = "Authentication required"
 
-    def __init__(self, sentence: str, *, challenge: str = "Bearer") -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str | None = None, *, challenge: str = "Bearer", **told: Any
+    ) -> None:
+        super().__init__(sentence, **told)
         self.challenge = challenge
 
     @property
@@ -72,7 +93,6 @@ class Forbidden(MsilError):
     status = 403
     code = -32003
     slug = "forbidden"
-    title = "Forbidden"
 
 
 class NotFound(MsilError):
@@ -81,7 +101,6 @@ class NotFound(MsilError):
     status = 404
     code = -32602
     slug = "not_found"
-    title = "Not found"
 
 
 class Conflict(MsilError):
@@ -90,7 +109,6 @@ class Conflict(MsilError):
     status = 409
     code = -32602
     slug = "conflict"
-    title = "Conflict"
 
 
 class ContentTooLarge(MsilError):
@@ -98,10 +116,9 @@ class ContentTooLarge(MsilError):
 
     status = 413
     slug = "content_too_large"
-    title = "Content too large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The request body is larger than {limit} bytes.")
+        super().__init__(limit=limit)
 
 
 class Unprocessable(MsilError):
@@ -110,7 +127,6 @@ class Unprocessable(MsilError):
     status = 422
     code = -32602
     slug = "unprocessable"
-    title = "Unprocessable content"
 
 
 class TooManyRequests(MsilError):
@@ -119,10 +135,9 @@ class TooManyRequests(MsilError):
     status = 429
     code = -32029
     slug = "rate_limited"
-    title = "Too many requests"
 
-    def __init__(self, sentence: str, *, retry_after: float) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str | None = None, *, retry_after: float, **told: Any) -> None:
+        super().__init__(sentence, **told)
         self.retry_after = retry_after
 
     @property
@@ -137,86 +152,14 @@ class Unavailable(MsilError):
     status = 503
     code = -32050
     slug = "unavailable"
-    title = "Service unavailable"
 
-    def __init__(self, sentence: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str | None = None, *, retry_after: float = 1.0, **told: Any
+    ) -> None:
+        super().__init__(sentence, **told)
         self.retry_after = retry_after
 
     @property
     @override
     def headers(self) -> Mapping[str, str]:
         return {"Retry-After": str(max(1, round(self.retry_after)))}
-
-
-def problem_document(error: MsilError, *, correlation_id: str | None) -> dict[str, Any]:
-    """RFC 9457 members for an error; `type` ends in the error's slug."""
-    body: dict[str, Any] = {
-        "type": ERROR_BASE + error.slug,
-        "title": error.title,
-        "status": error.status,
-        "detail": str(error) or error.title,
-        "code": error.slug,
-    }
-    if correlation_id:
-        body["correlation_id"] = correlation_id
-    body.update(error.facts)
-    return body
-
-
-def problem_response(error: MsilError, *, correlation_id: str | None) -> Response:
-    """The HTTP answer for an error."""
-    return Response(
-        msgspec.json.encode(problem_document(error, correlation_id=correlation_id)),
-        status_code=error.status,
-        media_type=PROBLEM_JSON,
-        headers=dict(error.headers),
-    )
-
-
-def install_problem_handlers(app: FastAPI) -> None:
-    """Every error of every REST route leaves as application/problem+json."""
-    app.add_exception_handler(MsilError, _on_domain_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_error)
-
-
-def _correlation_id(request: Request) -> str | None:
-    value = request.scope.get("state", {}).get("correlation_id")
-    return value if isinstance(value, str) else None
-
-
-async def _on_domain_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, MsilError):
-        raise error
-    return problem_response(error, correlation_id=_correlation_id(request))
-
-
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    problems = [
-        {"pointer": "/" + "/".join(map(str, item["loc"])), "detail": item["msg"]}
-        for item in error.errors()
-    ]
-    first = problems[0] if problems else {"pointer": "/", "detail": "is not valid"}
-    body = problem_document(
-        Unprocessable(f"{first['pointer']}: {first['detail']}"),
-        correlation_id=_correlation_id(request),
-    )
-    return JSONResponse(body | {"errors": problems}, status_code=422, media_type=PROBLEM_JSON)
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    body = {
-        "type": "about:blank",
-        "title": error.detail,
-        "status": error.status_code,
-        "detail": error.detail,
-        "correlation_id": _correlation_id(request),
-    }
-    return JSONResponse(
-        body, status_code=error.status_code, media_type=PROBLEM_JSON, headers=error.headers
-    )
