@@ -11,13 +11,9 @@ class AlreadyServing(Conflict):
     """Another process serves from this database."""
 
     slug = "already_serving"
-    title = "Already serving"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"Another server is using {path}. Stop it first, or set MSIL_DATA_DIR to another "
-            "directory, or DATABASE_URL to PostgreSQL, which several servers can share."
-        )
+        super().__init__(path=path)
 
 
 def hold_alone(database: Database) -> sqlite3.Connection:

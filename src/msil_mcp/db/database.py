@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
     AsyncSession,
     async_sessionmaker,
     create_async_engine,
@@ -35,10 +35,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
-from msil_mcp.errors import MsilError, Unavailable, problem_response
+from msil_mcp.db.embedded import connecting
+from msil_mcp.db.replica import Replica
+from msil_mcp.errors import MsilError, Unavailable
+from msil_mcp.problems import problem_response
 from msil_mcp.settings import Settings
 
 SQLITE_BUSY_MS = 5_000
+SQLITE_QUEUE_SECONDS = 30.0
 HEALTH_SECONDS = 2.0
 
 NAMING = {
@@ -87,24 +91,18 @@ class DatabaseUnavailable(Unavailable):
     """The database did not answer."""
 
     slug = "database_unavailable"
-    title = "Database unavailable"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The database does not answer. Nothing was done; try again in a moment.", retry_after=2
-        )
+        super().__init__(retry_after=2)
 
 
 class BadDatabaseUrl(MsilError):
-    """DATABASE_URL names something this product cannot use."""
+    """DATABASE_URL or DATABASE_READ_URL names something this product cannot use."""
 
     slug = "bad_database_url"
-    title = "Bad DATABASE_URL"
 
-    def __init__(self, given: str) -> None:
-        super().__init__(
-            f"DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME, not {given}."
-        )
+    def __init__(self, given: str, *, reading: bool = False) -> None:
+        super().__init__(case="reading" if reading else "detail", given=given)
 
 
 def database_url(settings: Settings) -> URL:
@@ -112,7 +110,7 @@ def database_url(settings: Settings) -> URL:
     if not settings.database_url:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         return URL.create("sqlite+aiosqlite", database=str(settings.data_dir / "msil.db"))
-    url = make_url(re.sub(r"^postgres://", "postgresql://", settings.database_url))
+    url = _parsed(settings.database_url)
     backend = url.get_backend_name()
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}.get(backend)
     if driver is None:
@@ -122,26 +120,58 @@ def database_url(settings: Settings) -> URL:
     return url.set(drivername=driver)
 
 
+def read_url(settings: Settings) -> URL | None:
+    """The configured read replica, None where there is none."""
+    if not settings.database_read_url:
+        return None
+    url = _parsed(settings.database_read_url)
+    if url.get_backend_name() != "postgresql":
+        raise BadDatabaseUrl(f"{url.get_backend_name()}:", reading=True)
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _parsed(url: str) -> URL:
+    return make_url(re.sub(r"^postgres://", "postgresql://", url))
+
+
 class Database:
     """Async sessions for the slices, and a synchronous engine for the writer's own thread.
 
-    `on_query` hears how long each statement took, in seconds; it is called on any thread.
+    `replica_url` names a standby for queries that may be behind. `on_query` hears how long each
+    statement took, in seconds; it is called on any thread.
     """
 
     def __init__(
-        self, url: URL, *, pool_size: int = 10, on_query: Callable[[float], None] | None = None
+        self,
+        url: URL,
+        *,
+        replica_url: URL | None = None,
+        pool_size: int = 10,
+        on_query: Callable[[float], None] | None = None,
     ) -> None:
         self.url = url
         self._on_query = on_query
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
+        # SQLite opens a file for each, and waits for its one lock whatever their number.
+        options = {"pool_size": 5, "max_overflow": 10}
         if not self.is_sqlite:
             options = {"pool_size": pool_size, "max_overflow": pool_size // 2}
-        self.engine: AsyncEngine = create_async_engine(
-            url, pool_pre_ping=not self.is_sqlite, **options
-        )
+        self.connections_limit = sum(options.values()) * (1 if replica_url is None else 2)
+        if self.is_sqlite:
+            self.engine = create_async_engine(url, async_creator=connecting(url), **options)
+        else:
+            self.engine = create_async_engine(url, pool_pre_ping=True, **options)
         _prepare(self.engine.sync_engine, sqlite=self.is_sqlite, on_query=on_query)
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = asyncio.Lock()
+        self.replica = None if replica_url is None else self._replica(replica_url, options)
+
+    def _replica(self, url: URL, options: dict[str, Any]) -> Replica:
+        engine = create_async_engine(
+            url, pool_pre_ping=True, execution_options={"postgresql_readonly": True}, **options
+        )
+        _prepare(engine.sync_engine, sqlite=False, on_query=self._on_query)
+        return Replica(engine)
 
     def writer_engine(self) -> Engine:
         """A separate one-connection engine for a thread that commits in groups."""
@@ -155,18 +185,43 @@ class Database:
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
         """One short write transaction: commits at the end, rolls back on any exception."""
-        async with self.sessions() as session, session.begin():
-            if self.is_sqlite:
-                # A deferred transaction that reads first can fail on its first write with no wait.
-                await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+        if not self.is_sqlite:
+            async with self.sessions() as session, session.begin():
+                yield session
+            return
+        async with self._turn(), self.sessions() as session, session.begin():
+            # A deferred transaction that reads first can fail on its first write with no wait.
+            await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
             yield session
 
     @asynccontextmanager
-    async def reading(self, *, of_one_moment: bool = False) -> AsyncIterator[AsyncSession]:
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for this process's other writers in order; SQLite's own wait picks any of them."""
+        try:
+            async with asyncio.timeout(SQLITE_QUEUE_SECONDS):
+                await self._writing.acquire()
+        except TimeoutError as error:
+            raise WaitedTooLong("other transactions of this process took too long") from error
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @asynccontextmanager
+    async def reading(
+        self, *, of_one_moment: bool = False, may_lag: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         """A session for queries only; nothing is committed.
 
         With `of_one_moment` all its queries see the same commits, as they always do on SQLite.
+        With `may_lag` the read replica answers, where there is one and it does: it may not have
+        the last commits yet, so this is for searching and counting, never for deciding.
         """
+        if may_lag and self.replica is not None:
+            async with self.replica.session() as session:
+                if session is not None:
+                    yield session
+                    return
         async with self.sessions() as session:
             if self.is_sqlite:
                 await (await session.connection()).exec_driver_sql("BEGIN")
@@ -176,19 +231,28 @@ class Database:
 
     async def healthy(self) -> bool:
         """Whether the database answers a trivial query within two seconds."""
+        return await self.trouble() is None
+
+    async def trouble(self) -> str | None:
+        """Why it does not answer a trivial query within two seconds; None when it does."""
         try:
             async with asyncio.timeout(HEALTH_SECONDS), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError, TimeoutError):
-            return False
-        return True
+        except TimeoutError:
+            return f"no answer within {HEALTH_SECONDS:g} seconds"
+        except (SQLAlchemyError, OSError) as error:
+            said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            return f"{type(error).__name__}: {said}"
+        return None
 
     def connections_active(self) -> int:
-        """Connections checked out now."""
+        """Connections to the primary checked out now."""
         return int(getattr(self.engine.pool, "checkedout", int)())
 
     async def close(self) -> None:
         """Close every pooled connection."""
+        if self.replica is not None:
+            await self.replica.close()
         await self.engine.dispose()
 
 
@@ -246,8 +310,7 @@ async def on_database_error(request: Request, error: Exception) -> Response:
             with translated_errors():
                 raise error
     except DatabaseUnavailable as unavailable:
-        correlation = request.scope.get("state", {}).get("correlation_id")
-        return problem_response(unavailable, correlation_id=correlation)
+        return problem_response(unavailable, request.scope)
     raise error
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-HEAD: Final = "0003"
+HEAD: Final = "0013"
 
 
 class SchemaOutdated(MsilError):
@@ -25,11 +25,12 @@ class SchemaOutdated(MsilError):
 
     status = 503
     slug = "schema_outdated"
-    title = "Schema outdated"
 
     def __init__(self, found: str | None) -> None:
-        has = f"is at schema {found}" if found else "has no schema yet"
-        super().__init__(f"The database {has}; this release needs {HEAD}. Run: msil-mcp migrate")
+        if found:
+            super().__init__(found=found, needed=HEAD)
+        else:
+            super().__init__(case="none", needed=HEAD)
 
 
 async def schema_revision(database: Database) -> str | None:
