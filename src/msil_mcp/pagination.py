@@ -29,10 +29,6 @@ class BadCursor(BadRequest):
     """The cursor was not made by this service."""
 
     slug = "bad_cursor"
-    title = "Bad cursor"
-
-    def __init__(self) -> None:
-        super().__init__("The cursor is not one this service gave. Start again without it.")
 
 
 def encode_cursor(*key: int | str | float) -> str:

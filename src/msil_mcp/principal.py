@@ -26,6 +26,8 @@ Permission = Literal[
     "settings:read",
     "chat:use",
     "chat:read_all",
+    "chat:export",
+    "usage:read_all",
     "webhooks:manage",
     "profile:read",
 ]
@@ -98,13 +100,9 @@ class PermissionDenied(Forbidden):
     """The caller's roles do not carry the permission."""
 
     slug = "permission_denied"
-    title = "Permission denied"
 
     def __init__(self, permission: Permission) -> None:
-        super().__init__(
-            f"This needs the permission {permission}, which none of your roles carries. "
-            "Ask an administrator for a role that does."
-        )
+        super().__init__(permission=permission)
         self.permission = permission
 
     @property
@@ -129,7 +127,8 @@ def require(permission: Permission) -> RouteGuard:
     async def guard(connection: HTTPConnection) -> Principal:
         authenticator: Authenticator = connection.app.state.authenticator
         principal = await authenticator.authenticate(connection.headers)
-        connection.scope.setdefault("state", {})["principal"] = principal
+        state = connection.scope.setdefault("state", {})
+        state["principal"], state["locale"] = principal, principal.attributes.get("locale")
         if not principal.may(permission):
             raise PermissionDenied(permission)
         return principal

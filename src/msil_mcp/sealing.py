@@ -67,13 +67,9 @@ class BadSecretKey(MsilError):
     """MSIL_SECRET_KEY, or the key file, cannot be used."""
 
     slug = "bad_secret_key"
-    title = "Bad secret key"
 
     def __init__(self, where: str) -> None:
-        super().__init__(
-            f"{where} must hold base64url of at least {KEY_BYTES} bytes. "
-            "Make one with: msil-mcp secret"
-        )
+        super().__init__(where=where, bytes=KEY_BYTES)
 
 
 class BadSeal(MsilError):
@@ -81,10 +77,6 @@ class BadSeal(MsilError):
 
     status = 400
     slug = "bad_seal"
-    title = "Bad token"
-
-    def __init__(self) -> None:
-        super().__init__("The token was not made by this service, or its key has been retired.")
 
 
 def make_secret() -> str:

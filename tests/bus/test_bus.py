@@ -87,6 +87,16 @@ async def test_replay_covers_several_topics_in_order(bus: Bus, topic: str) -> No
         assert await take(events, 4) == [b"start", b"1", b"3", b"5"]
 
 
+async def test_what_is_kept_of_a_topic_can_be_had_without_listening(bus: Bus, topic: str) -> None:
+    assert list(await bus.kept(topic)) == []
+    for number in range(300):
+        await bus.publish(topic, b"%d" % number)
+    await bus.publish(topic + "-other", b"other")
+    kept = await bus.kept(topic)
+    assert [event.payload for event in kept] == [b"%d" % number for number in range(300)]
+    assert [event.sequence for event in kept] == sorted(event.sequence for event in kept)
+
+
 async def test_subscriber_that_does_not_read_is_ended_and_the_others_are_not(
     bus: Bus, topic: str
 ) -> None:

@@ -122,6 +122,21 @@ async def test_job_without_a_handler_here_is_left_to_others(
     assert (await job(database, other)).state == "pending"
 
 
+async def test_every_run_is_told_with_its_outcome(database: Database, running: Running) -> None:
+    told: list[tuple[str, str]] = []
+    handlers = {
+        "flaky": Work(lambda run: ValueError() if run == 1 else None),
+        "hopeless": Work(lambda _: AbandonJob("there is no such thing")),
+    }
+    numbers = [await add(database, kind) for kind in handlers]
+    async with running(handlers, on_run=lambda *run: told.append(run)) as runner:
+        assert set(runner.kinds) >= set(handlers)
+        for number in numbers:
+            await settled(database, number, "done", "dead")
+    ours = sorted(run for run in told if run[0] in handlers)
+    assert ours == [("flaky", "done"), ("flaky", "failed"), ("hopeless", "dead")]
+
+
 async def test_failing_job_is_tried_again_later(database: Database, running: Running) -> None:
     work = Work(lambda run: ValueError("secret detail") if run < 3 else None)
     number = await add(database, "work")

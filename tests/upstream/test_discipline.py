@@ -65,7 +65,8 @@ async def test_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe(
     build: Build, server: RawServer
 ) -> None:
     clock = Clock()
-    invoker = build(discipline=Discipline(failures_to_open=3, open_seconds=10, clock=clock))
+    discipline = Discipline(failures_to_open=3, open_seconds=10, clock=clock)
+    invoker = build(discipline=discipline)
     server.on("/a", answer(503))
     version = tool(server.url, method="POST", write=True)
     for _ in range(3):
@@ -74,11 +75,13 @@ async def test_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe(
     assert (paused.outcome, paused.error) == ("failed", "upstream_circuit_open")
     assert paused.retry_after == pytest.approx(10.0)
     assert len(server.seen) == 3
+    assert discipline.open_circuits() == {"127.0.0.1": 1.0}
 
     clock.now += 10.1
     server.on("/a", answer(200, b"{}"))
     assert (await invoker.invoke(call(version))).outcome == "succeeded"
     assert (await invoker.invoke(call(version))).outcome == "succeeded"
+    assert discipline.open_circuits() == {"127.0.0.1": 0.0}
 
 
 async def test_half_open_circuit_lets_one_probe_through_and_opens_again_when_it_fails(

@@ -4,7 +4,7 @@ Events of a topic are ordered by `sequence`; a bounded number of them is kept fo
 bounded time.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple, Protocol
 
@@ -53,6 +53,10 @@ class Bus(Protocol):
         """
         ...
 
+    async def kept(self, topic: str) -> Sequence[Event]:
+        """What is still there of one topic, oldest first; raises BusUnavailable."""
+        ...
+
     def subscribe(
         self, *topics: str, after: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
@@ -72,10 +76,6 @@ class SubscriberTooSlow(MsilError):
 
     status = 503
     slug = "subscriber_too_slow"
-    title = "Subscriber too slow"
-
-    def __init__(self) -> None:
-        super().__init__("Events came faster than they were read. Subscribe again to continue.")
 
 
 class BusInterrupted(MsilError):
@@ -83,33 +83,24 @@ class BusInterrupted(MsilError):
 
     status = 503
     slug = "bus_interrupted"
-    title = "Events were missed"
-
-    def __init__(self) -> None:
-        super().__init__("Events were missed while disconnected. Read the state, then subscribe.")
 
 
 class BusUnavailable(Unavailable):
     """Events cannot be exchanged with other processes just now."""
 
     slug = "bus_unavailable"
-    title = "Event bus unavailable"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Events cannot be exchanged between server processes just now; try again in a moment.",
-            retry_after=1.0,
-        )
+        super().__init__(retry_after=1.0)
 
 
 class PayloadTooLarge(MsilError):
     """An event is for small messages; larger things are stored and referred to."""
 
     slug = "event_too_large"
-    title = "Event too large"
 
     def __init__(self, *, size: int) -> None:
-        super().__init__(f"An event holds at most {MAX_PAYLOAD_BYTES:,} bytes, not {size:,}.")
+        super().__init__(limit=MAX_PAYLOAD_BYTES, size=size)
 
 
 def check_publishable(topic: str, payload: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -80,6 +80,12 @@ class MemoryBus:
             # A publisher in a loop must not outrun readers that never got a turn.
             await asyncio.sleep(0)
         return event.sequence
+
+    async def kept(self, topic: str) -> Sequence[Event]:
+        """See Bus."""
+        if not self._open:
+            raise BusUnavailable
+        return self._kept((topic,), after=0)
 
     @asynccontextmanager
     async def subscribe(

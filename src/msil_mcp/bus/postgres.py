@@ -11,7 +11,7 @@ import random
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Final
@@ -159,6 +159,15 @@ class PostgresBus:
         self._idle.clear()
         self._anything.set()
         return await sending.done
+
+    async def kept(self, topic: str) -> Sequence[Event]:
+        """See Bus."""
+        found: list[Event] = []
+        while page := await self._replay((topic,), after=found[-1].sequence if found else 0):
+            found += page
+            if len(page) < PAGE:
+                break
+        return found
 
     @asynccontextmanager
     async def subscribe(

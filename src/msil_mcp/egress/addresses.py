@@ -15,7 +15,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
 from msil_mcp.egress.errors import EgressRefused
+from msil_mcp.locales import Message
 
+PRIVATE: Final = Message("reasons.address.private")
 METADATA: Final = frozenset(
     map(
         ip_address,
@@ -94,19 +96,19 @@ def is_metadata(address: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def refusal(address: str, *, allow_private: bool) -> str | None:
+def refusal(address: str, *, allow_private: bool) -> Message | None:
     """Why this IP address may not be connected to, or None when it may."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
-        return "its address is not a valid IP address"
+        return Message("reasons.address.ip")
     if is_metadata(address):
-        return "it is a cloud metadata service"
+        return Message("reasons.address.metadata")
     if allow_private:
         return None
     target = (_embedded(found) or found) if isinstance(found, IPv6Address) else found
     if _is_reserved(target):
-        return "it lies on a private or reserved network that was not allowed for it"
+        return PRIVATE
     return None
 
 

@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from msil_mcp import __version__
-from msil_mcp.egress.addresses import GuardingResolver, refusal
+from msil_mcp.egress.addresses import PRIVATE, GuardingResolver, refusal
 from msil_mcp.egress.errors import (
     AnswerTooLarge,
     EgressError,
@@ -33,6 +33,7 @@ from msil_mcp.egress.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from msil_mcp.locales import Message
 from msil_mcp.settings import Settings
 
 log = structlog.get_logger()
@@ -87,13 +88,11 @@ class Egress:
     async def start(self) -> None:
         """Load the CA bundle and open the pools; raises EgressMisconfigured."""
         if self._proxy and not _PROXY.match(self._proxy):
-            raise EgressMisconfigured("HTTPS_PROXY must be a URL such as http://proxy:3128.")
+            raise EgressMisconfigured(case="proxy")
         try:
             context = ssl.create_default_context(cafile=self._ca_file)
         except OSError as error:
-            raise EgressMisconfigured(
-                f"SSL_CERT_FILE ({self._ca_file}) cannot be read as a bundle of PEM certificates."
-            ) from error
+            raise EgressMisconfigured(case="certificates", file=self._ca_file) from error
         resolver = self._resolver or aiohttp.ThreadedResolver()
         self._public = _session(context, GuardingResolver(resolver, allow_private=False))
         self._private = _session(context, GuardingResolver(resolver, allow_private=True))
@@ -113,7 +112,7 @@ class Egress:
             # The proxy resolves names; origins allowed on private networks are reached directly.
             session = self._proxied
         if session is None:
-            raise UpstreamUnreachable("this process is starting or stopping")
+            raise UpstreamUnreachable(Message("reasons.connection.not_running"))
         return session
 
     async def request(
@@ -228,24 +227,24 @@ def _session(
 def _checked(url: str, *, allow_private: bool) -> URL:
     """The parsed URL; raises EgressRefused for what is never sent."""
     if not _PRINTABLE.fullmatch(url):
-        raise EgressRefused("its URL holds characters that a URL may not hold")
+        raise EgressRefused(Message("reasons.address.characters"))
     try:
         target = URL(url, encoded=True)
         host = target.raw_host
         credentials = target.raw_user is not None or target.raw_password is not None
         _ = target.port
     except ValueError as error:
-        raise EgressRefused("its URL is not valid") from error
+        raise EgressRefused(Message("reasons.address.invalid")) from error
     if target.scheme not in _SCHEMES or not host:
-        raise EgressRefused("its URL is not an http or https URL with a host")
+        raise EgressRefused(Message("reasons.address.scheme"))
     if credentials:
-        raise EgressRefused("its URL carries a user name or password")
+        raise EgressRefused(Message("reasons.address.credentials"))
     if ":" in host or host.replace(".", "").isdigit():
         # The connector hands literals to no resolver.
         if reason := refusal(host.strip("[]"), allow_private=allow_private):
             raise EgressRefused(reason)
     elif not allow_private and ("." + host.rstrip(".").lower()).endswith(".localhost"):
-        raise EgressRefused("it lies on a private or reserved network that was not allowed for it")
+        raise EgressRefused(PRIVATE)
     return target
 
 
@@ -272,28 +271,28 @@ async def _read(response: aiohttp.ClientResponse, *, max_bytes: int) -> bytes:
 
 def _translated(error: Exception, *, timeout_seconds: float) -> EgressError:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return UpstreamUnreachable("no connection to it was made in time")
+        return UpstreamUnreachable(Message("reasons.connection.late"))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return UpstreamUnreachable("its TLS certificate is not trusted")
+        return UpstreamUnreachable(Message("reasons.connection.certificate"))
     if isinstance(error, aiohttp.ClientSSLError):
-        return UpstreamUnreachable("no TLS connection to it could be agreed on")
+        return UpstreamUnreachable(Message("reasons.connection.tls"))
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return UpstreamUnreachable("its host name cannot be resolved")
+        return UpstreamUnreachable(Message("reasons.connection.name"))
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return UpstreamUnreachable("the outgoing proxy did not let the connection through")
+        return UpstreamUnreachable(Message("reasons.connection.proxy"))
     if isinstance(error, aiohttp.ClientConnectorError):
         return UpstreamUnreachable()
     if isinstance(error, TimeoutError):
         return UpstreamTimeout(seconds=timeout_seconds)
     if isinstance(error, aiohttp.InvalidURL):
-        return EgressRefused("its URL is not valid")
+        return EgressRefused(Message("reasons.address.invalid"))
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return UpstreamGarbled()
     if isinstance(error, aiohttp.ClientPayloadError) and _is_garbled(error):
         return UpstreamGarbled()
     if isinstance(error, aiohttp.ClientError | OSError):
         return UpstreamDisconnected()
-    return EgressRefused("the request holds characters that HTTP does not allow")
+    return EgressRefused(Message("reasons.address.http_characters"))
 
 
 def _is_garbled(error: aiohttp.ClientPayloadError) -> bool:

@@ -6,6 +6,7 @@ The sentences go to models and callers: they name no address, host or library.
 from typing import ClassVar
 
 from msil_mcp.errors import MsilError
+from msil_mcp.locales import Message
 
 
 class EgressError(MsilError):
@@ -17,7 +18,6 @@ class EgressError(MsilError):
 
     status = 502
     slug = "egress_failed"
-    title = "Outgoing request failed"
     dispatched: ClassVar[bool] = False
 
 
@@ -26,20 +26,15 @@ class EgressMisconfigured(EgressError):
 
     status = 500
     slug = "egress_misconfigured"
-    title = "Outgoing requests are misconfigured"
 
 
 class EgressRefused(EgressError):
     """This process will not connect there, whoever asks."""
 
     slug = "egress_refused"
-    title = "Address refused"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"The remote service was not called: {reason}. Repeating the call cannot help; "
-            "an administrator has to correct or allow the service's address."
-        )
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason=reason)
         self.reason = reason
 
 
@@ -47,14 +42,9 @@ class UpstreamUnreachable(EgressError):
     """No connection was made, so nothing was sent."""
 
     slug = "upstream_unreachable"
-    title = "Remote service unreachable"
 
-    def __init__(self, reason: str = "it cannot be connected to") -> None:
-        super().__init__(
-            f"The remote service was not reached: {reason}. Nothing was sent; "
-            "try again in a moment, and tell an administrator if it goes on."
-        )
-        self.reason = reason
+    def __init__(self, reason: Message | None = None) -> None:
+        super().__init__(reason=reason or Message("reasons.connection.impossible"))
 
 
 class UpstreamTimeout(EgressError):
@@ -62,14 +52,10 @@ class UpstreamTimeout(EgressError):
 
     status = 504
     slug = "upstream_timeout"
-    title = "Remote service too slow"
     dispatched = True
 
     def __init__(self, *, seconds: float) -> None:
-        super().__init__(
-            f"The remote service did not answer within {seconds:.3g} seconds. "
-            "Try again later, or ask for less at once."
-        )
+        super().__init__(seconds=seconds)
         self.seconds = seconds
 
 
@@ -77,42 +63,24 @@ class UpstreamDisconnected(EgressError):
     """The connection ended before the answer was complete."""
 
     slug = "upstream_disconnected"
-    title = "Remote service broke off"
     dispatched = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The remote service closed the connection before its answer was complete. "
-            "Try again in a moment, and tell an administrator if it goes on."
-        )
 
 
 class UpstreamGarbled(EgressError):
     """What came back is not HTTP, or not in the encoding it claims."""
 
     slug = "upstream_garbled"
-    title = "Remote service answered nonsense"
     dispatched = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The remote service answered with something that is not valid HTTP. "
-            "An administrator has to look at the service; repeating the call will not help."
-        )
 
 
 class AnswerTooLarge(EgressError):
     """The answer, decompressed, exceeds what may be read."""
 
     slug = "answer_too_large"
-    title = "Answer too large"
     dispatched = True
 
     def __init__(self, *, max_bytes: int) -> None:
-        super().__init__(
-            f"The remote service's answer is larger than the {max_bytes:,} bytes that are read. "
-            "Ask for less: a filter, a shorter range or a smaller page."
-        )
+        super().__init__(max_bytes=max_bytes)
         self.max_bytes = max_bytes
 
 
@@ -120,13 +88,9 @@ class FetchFailed(EgressError):
     """A document was answered with something other than 200."""
 
     slug = "fetch_failed"
-    title = "Document not available"
 
     def __init__(self, *, answered: int) -> None:
-        hint = (
-            "Redirects are not followed: use the final address."
-            if 300 <= answered < 400
-            else "Check the address, and whether it needs a credential."
+        super().__init__(
+            case="redirected" if 300 <= answered < 400 else "detail", answered=answered
         )
-        super().__init__(f"The document's server answered with status {answered}. {hint}")
         self.answered = answered

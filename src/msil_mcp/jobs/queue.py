@@ -28,6 +28,7 @@ from msil_mcp.jobs.models import UNFINISHED, Job
 
 WAKE_TOPIC: Final = "jobs"
 MAX_ATTEMPTS: Final = 8
+_DEAD: Final = case((Job.state == "dead", 1))
 LEASE_LOST: Final = "its process stopped while it ran"
 
 
@@ -41,6 +42,14 @@ class Claim:
     attempts: int
     max_attempts: int
     interval_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one kind of jobs: how long the oldest due one has waited, and how many were given up."""
+
+    overdue_seconds: float
+    dead: int
 
 
 def moment(session: AsyncSession, *, after: float = 0.0) -> ColumnElement[datetime]:
@@ -111,6 +120,23 @@ async def seconds_until_due(session: AsyncSession, kinds: Collection[str]) -> fl
     query = select(pending.scalar_subquery(), running.scalar_subquery(), moment(session))
     *earliest, now = (await session.execute(query)).one()
     return min(((due - now).total_seconds() for due in earliest if due is not None), default=None)
+
+
+async def unfinished(session: AsyncSession) -> Mapping[str, Standing]:
+    """How the kinds of jobs stand that have any in the table which is not done."""
+    now = moment(session)
+    due = case((and_(Job.state == "pending", Job.run_at < now), Job.run_at))
+    query = (
+        select(Job.kind, func.min(due, type_=UtcDateTime()), func.count(_DEAD), now)
+        .where(Job.state.in_(("pending", "running", "dead")))
+        .group_by(Job.kind)
+    )
+    return {
+        kind: Standing(
+            overdue_seconds=0.0 if oldest is None else (at - oldest).total_seconds(), dead=dead
+        )
+        for kind, oldest, dead, at in await session.execute(query)
+    }
 
 
 async def reap(session: AsyncSession) -> int:

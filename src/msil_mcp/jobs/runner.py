@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -15,6 +15,7 @@ from msil_mcp.db.database import Database
 from msil_mcp.errors import MsilError
 from msil_mcp.jobs import queue
 from msil_mcp.jobs.queue import WAKE_TOPIC, Claim
+from msil_mcp.observability.metrics import JobOutcome
 
 log = structlog.get_logger()
 
@@ -30,6 +31,9 @@ KEEP_DONE_SECONDS: Final = 7 * 86_400.0
 TIDY: Final = "jobs.tidy"
 TIDY_SECONDS: Final = 3_600.0
 ERROR_CHARACTERS: Final = 500
+
+
+OnRun = Callable[[str, JobOutcome], None]
 
 
 class Signals(Protocol):
@@ -71,6 +75,7 @@ class JobRunner:
         *,
         owner: str,
         signals: Signals | None = None,
+        on_run: OnRun | None = None,
         lease_seconds: float = LEASE_SECONDS,
         poll_seconds: float = POLL_SECONDS,
         concurrency: int = CONCURRENCY,
@@ -82,6 +87,7 @@ class JobRunner:
         # A process that comes back under its old name does not hold its old leases.
         self._owner = f"{owner[:60]}:{uuid4().hex[:12]}"
         self._signals = signals
+        self._on_run = on_run
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._concurrency = concurrency
@@ -92,6 +98,11 @@ class JobRunner:
         self._tasks: list[asyncio.Task[None]] = []
         self._something = asyncio.Event()
         self._stopping = False
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of jobs this process runs."""
+        return self._handlers.keys()
 
     def every(self, seconds: float, kind: str) -> None:
         """Run a kind again and again, in one process at a time; call before `start`."""
@@ -180,12 +191,17 @@ class JobRunner:
             raise
         facts = {"job": claimed.id, "kind": claimed.kind, "attempts": claimed.attempts}
         seconds = round(time.perf_counter() - started, 3)
+        outcome: JobOutcome = "done"
         if error is None:
             log.info("job_done", **facts, seconds=seconds)
         elif after is None:
+            outcome = "dead"
             log.error("job_dead", **facts, seconds=seconds, error=error)
         else:
+            outcome = "failed"
             log.warning("job_failed", **facts, seconds=seconds, error=error, retry_in=after)
+        if self._on_run is not None:
+            self._on_run(claimed.kind, outcome)
         await self._settled(claimed, error=error, after=after)
 
     async def _outcome(self, claimed: Claim) -> tuple[str | None, float | None]:

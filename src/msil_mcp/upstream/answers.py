@@ -11,6 +11,7 @@ import msgspec
 
 from msil_mcp.egress import Answer
 from msil_mcp.errors import MsilError
+from msil_mcp.locales import Message
 from msil_mcp.tools.call import Outcome, ToolResult
 from msil_mcp.upstream.errors import (
     OutcomeUnknown,
@@ -37,15 +38,15 @@ _STACK_TRACE: Final = re.compile(r"Traceback \(most recent|\n\s+at [\w.$<>]+\(|g
 _EXPLANATIONS: Final = ("detail", "message", "error_description", "error", "title", "reason")
 
 _ADVICE: Final = {
-    400: "Correct the arguments and call again.",
-    404: "Check the identifiers in the arguments.",
-    409: "Read the present state first, then decide.",
-    410: "Check the identifiers in the arguments.",
-    412: "Read the present state first, then decide.",
-    413: "Send less and call again.",
-    422: "Correct the arguments and call again.",
+    400: Message("reasons.upstream.correct"),
+    404: Message("reasons.upstream.check"),
+    409: Message("reasons.upstream.read_first"),
+    410: Message("reasons.upstream.check"),
+    412: Message("reasons.upstream.read_first"),
+    413: Message("reasons.upstream.send_less"),
+    422: Message("reasons.upstream.correct"),
 }
-_NO_USE: Final = "Repeating the same call will not help."
+_NO_USE: Final = Message("reasons.upstream.no_use")
 
 
 def result_of(answer: Answer, *, is_write: bool) -> ToolResult:
@@ -131,13 +132,17 @@ def _error(answer: Answer, *, is_write: bool) -> MsilError:
     detail = _explanation(answer)
     if status == 429:
         wait = retry_after(answer.headers)
-        advice = f"Try again in {wait:.0f} seconds." if wait else "Wait before calling again."
+        advice = (
+            Message("reasons.upstream.wait_for", seconds=round(wait))
+            if wait
+            else Message("reasons.upstream.wait")
+        )
         return UpstreamRateLimited(answered=status, detail=detail, advice=advice)
     if status >= 500:
         advice = (
-            "Read the present state before repeating it."
+            Message("reasons.upstream.read_before_repeating")
             if is_write
-            else "Try again in a moment, and tell an administrator if it goes on."
+            else Message("reasons.upstream.try_again")
         )
         return UpstreamBroken(answered=status, detail=detail, advice=advice)
     return UpstreamRefused(answered=status, detail=detail, advice=_ADVICE.get(status, _NO_USE))

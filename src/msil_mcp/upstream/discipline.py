@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,6 +13,8 @@ import structlog
 from msil_mcp.upstream.errors import CircuitOpen, UpstreamBusy
 
 log = structlog.get_logger()
+CircuitState = Literal["closed", "open", "probing"]
+"""A probing one lets a single call through, to see whether the service is back."""
 
 FAILURES_TO_OPEN: Final = 10
 OPEN_SECONDS: Final = 10.0
@@ -32,6 +34,17 @@ class Circuit:
     failures: int = 0
     open_until: float = 0.0
     probing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An origin seen from outside; `failures` are those in a row."""
+
+    origin: str
+    state: CircuitState
+    running: int
+    failures: int
+    retry_in_seconds: float | None
 
 
 class Discipline:
@@ -85,11 +98,39 @@ class Discipline:
             circuit.open_until = self._clock() + self._open_seconds
             log.warning("upstream_circuit_opened", origin=circuit.origin, failures=circuit.failures)
 
+    def open_circuits(self) -> Mapping[str, float]:
+        """1 for each host that kept failing and has not answered since, 0 for every other one."""
+        found: dict[str, float] = {}
+        for origin, circuit in tuple(self._circuits.items()):
+            host, _ = address_of(origin)
+            found[host] = max(found.get(host, 0.0), float(circuit.open_until > 0))
+        return found
+
+    def standing(self) -> list[Standing]:
+        """How every origin that was called stands now, by name."""
+        now = self._clock()
+        return [
+            Standing(
+                origin=circuit.origin,
+                state=_state(circuit, now),
+                running=circuit.running,
+                failures=circuit.failures,
+                retry_in_seconds=max(circuit.open_until - now, 0.0) if circuit.open_until else None,
+            )
+            for _, circuit in sorted(self._circuits.items())
+        ]
+
     def may_retry(self, circuit: Circuit) -> bool:
         """Whether the budget has room for one more repetition at this moment."""
         if circuit.open_until:
             return False
         return circuit.retrying < max(RETRY_FLOOR, RETRY_SHARE * circuit.running)
+
+
+def _state(circuit: Circuit, now: float) -> CircuitState:
+    if not circuit.open_until:
+        return "closed"
+    return "open" if circuit.open_until > now and not circuit.probing else "probing"
 
 
 def retry_delay() -> float:
