@@ -45,6 +45,21 @@ class Prometheus:
         (sample,) = await self.query(expression)
         return float(sample["value"][1])
 
+    async def series(self, selector: str) -> list[dict[str, str]]:
+        """The labels of every series a selector has found so far."""
+        async with self.client.get(
+            f"{self.url}/api/v1/series", params={"match[]": selector}
+        ) as response:
+            body = await response.json()
+        assert body["status"] == "success", (selector, body)
+        return list(body["data"])
+
+    async def rules(self) -> list[dict[str, Any]]:
+        """The rules as Prometheus runs them, with the alerts that are active."""
+        async with self.client.get(f"{self.url}/api/v1/rules") as response:
+            body = await response.json()
+        return [rule for group in body["data"]["groups"] for rule in group["rules"]]
+
     async def unanswered(
         self,
         expressions: Iterable[str],

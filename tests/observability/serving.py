@@ -13,12 +13,13 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from msil_mcp.errors import NotFound, install_problem_handlers
+from msil_mcp.errors import NotFound
 from msil_mcp.observability.health import router as health_router
 from msil_mcp.observability.monitoring import Metrics, MonitoringMiddleware, label_endpoint
 from msil_mcp.observability.readiness import Readiness
 from msil_mcp.observability.system import SystemMonitor
 from msil_mcp.observability.tracing import NO_TRACER, Tracer
+from msil_mcp.problems import install_problem_handlers
 from msil_mcp.settings import Settings
 
 
@@ -102,6 +103,14 @@ def _sessions(watched: Watched) -> APIRouter:
             yield b"last\n"
 
         return StreamingResponse(lines())
+
+    @router.get("/events")
+    async def events() -> StreamingResponse:
+        async def lines() -> AsyncIterator[bytes]:
+            yield b"data: first\n\n"
+            await watched.gate.wait()
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
 
     @router.get("/cut")
     async def cut() -> StreamingResponse:

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from msil_mcp.observability.health import router
-from msil_mcp.observability.readiness import CheckResult, Readiness
+from msil_mcp.observability.readiness import CheckResult, Readiness, Unhealthy
 from msil_mcp.principal import ROUTE_PERMISSION
 from msil_mcp.settings import Settings
 from observability.serving import Watched, serving, watched_app
@@ -170,3 +170,23 @@ async def test_every_route_declares_that_it_is_public() -> None:
     for route in router.routes:
         guards = [dependency.dependency for dependency in route.dependencies]
         assert [getattr(guard, ROUTE_PERMISSION) for guard in guards] == ["public"]
+
+
+async def test_a_check_leaves_its_latency_and_its_last_trouble() -> None:
+    readiness = Readiness()
+    broken = True
+
+    async def sometimes() -> CheckResult:
+        if broken:
+            raise Unhealthy("the cable is cut")
+        return "healthy"
+
+    readiness.register("database", sometimes)
+    assert (await readiness.report()).ready is False
+    seen = readiness.sightings.of("check")["database"]
+    assert (seen.error, seen.answered_at, seen.is_failing) == ("the cable is cut", None, True)
+    broken = False
+    await readiness._ask()
+    assert (await readiness.report()).ready is True
+    assert seen.seconds is not None
+    assert (seen.error, seen.is_failing) == ("the cable is cut", False)

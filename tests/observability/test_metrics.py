@@ -43,7 +43,11 @@ def test_model_requests_are_counted_under_both_names(metrics: Metrics) -> None:
         "gpt-4o-mini", "success", 0.7, prompt_tokens=900, completion_tokens=40, cached_tokens=512
     )
     metrics.record_model_request("gpt-4o-mini", "rate_limited", 0.1)
+    metrics.record_first_chunk("gpt-4o-mini", 0.3)
     found = samples(metrics)
+    first = "gen_ai_client_operation_time_to_first_chunk_seconds_sum"
+    labels = "{gen_ai_operation_name=chat,gen_ai_request_model=gpt-4o-mini}"
+    assert found[first + labels] == 0.3
     assert found["openai_requests_total{model=gpt-4o-mini,status=success}"] == 1
     assert found["openai_requests_total{model=gpt-4o-mini,status=rate_limited}"] == 1
     assert found["openai_tokens_used{model=gpt-4o-mini,token_type=prompt}"] == 900

@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -127,6 +128,27 @@ async def test_a_stream_is_recorded_when_it_ends(
         assert await response.content.read() == b""
     assert counted(watched, "GET", "/api/chat/stream", "200") == 1
     assert [event["endpoint"] for event in events] == ["/api/chat/stream"]
+
+
+async def test_an_event_stream_counts_with_the_time_until_it_began(
+    watched: Watched, client: aiohttp.ClientSession, events: Events
+) -> None:
+    started = time.perf_counter()
+    async with client.get(watched.url + "/api/chat/events") as response:
+        began = time.perf_counter() - started
+        while time.perf_counter() - started < 2 * began:
+            async with client.get(watched.url + "/health") as beside:
+                await beside.read()
+        watched.gate.set()
+        assert await response.read() == b"data: first\n\n"
+    of = {"method": "GET", "endpoint": "/api/chat/events"}
+    read = watched.metrics.registry.get_sample_value
+    assert read("http_request_duration_seconds_count", of) == 1
+    timed = read("http_request_duration_seconds_sum", of)
+    assert timed is not None
+    assert 0 < timed < began
+    (logged,) = [event for event in events if event.get("endpoint") == "/api/chat/events"]
+    assert logged["duration_ms"] > began * 1000
 
 
 async def test_a_stream_that_breaks_breaks_the_connection_and_is_recorded(

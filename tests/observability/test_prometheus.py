@@ -17,8 +17,16 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize(
     "arguments",
-    [("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")],
-    ids=["configuration is valid", "rules give the right values for known traffic"],
+    [
+        ("check", "config", "prometheus.yml"),
+        ("test", "rules", "rules_test.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ],
+    ids=[
+        "configuration is valid",
+        "rules give the right values for known traffic",
+        "alerts go off when they should and not otherwise",
+    ],
 )
 def test_promtool_accepts(arguments: tuple[str, ...], component: Callable[[str], str]) -> None:
     promtool = component("promtool")

@@ -3,28 +3,35 @@
 FastAPI reads and parses a body before it knows who sends it, so this stands in front of it.
 """
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from msil_mcp.errors import ContentTooLarge, problem_response
+from msil_mcp.errors import ContentTooLarge
+from msil_mcp.problems import problem_response
 
 
 class BodyLimit:
     """ASGI middleware: 413 by the declared length, or as soon as more has come."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int, larger: Mapping[str, int] | None = None
+    ) -> None:
+        """Of the paths in `larger`, as much as it says."""
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is within the limit."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        too_large = ContentTooLarge(self._max_bytes)
-        if _declared(scope) > self._max_bytes:
-            correlation = scope.get("state", {}).get("correlation_id")
-            await problem_response(too_large, correlation_id=correlation)(scope, receive, send)
+        limit = max(self._max_bytes, self._larger.get(scope["path"], 0))
+        too_large = ContentTooLarge(limit)
+        if _declared(scope) > limit:
+            await problem_response(too_large, scope)(scope, receive, send)
             return
         taken = 0
 
@@ -32,9 +39,9 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._max_bytes:
+            if taken > limit:
                 # FastAPI lets only this kind of error pass while it reads a body.
-                raise HTTPException(too_large.status, str(too_large))
+                raise HTTPException(too_large.status)
             return message
 
         await self._app(scope, counted, send)

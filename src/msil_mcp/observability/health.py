@@ -53,12 +53,6 @@ class MetricsTokenRequired(Unauthenticated):
 
     slug = "metrics_token_required"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Metrics need the bearer token of MSIL_METRICS_TOKEN; give it to the scraper as "
-            "`authorization` in its configuration."
-        )
-
 
 @router.get("/health", dependencies=[public])
 async def health(request: Request) -> Health:
@@ -98,6 +92,8 @@ async def metrics(request: Request) -> Response:
         same = hmac.compare_digest(given.encode(), expected.get_secret_value().encode())
         if scheme.lower() != "bearer" or not same:
             raise MetricsTokenRequired
+    readiness: Readiness = request.app.state.readiness
+    await readiness.report()
     body, content_type = await run_in_threadpool(
         collected.render, request.headers.get("accept", "")
     )

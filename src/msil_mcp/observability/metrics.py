@@ -1,11 +1,10 @@
 """Every metric of the product, in one registry that main builds and hands around."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Final, Literal, get_args
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -17,14 +16,16 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-from typing_extensions import override
 
+from msil_mcp.observability.gauges import (
+    GaugeName,
+    LabelledGaugeName,
+    SourcedGauges,
+    SystemGauges,
+)
 from msil_mcp.observability.series import PlainCounter, Series
+from msil_mcp.observability.sightings import Sightings
 from msil_mcp.observability.system import SystemMonitor
-
-log = structlog.get_logger()
 
 ToolStatus = Literal["success", "failed", "denied", "needs_confirmation", "unknown"]
 Rule = Literal[
@@ -32,39 +33,18 @@ Rule = Literal[
 ]
 Limit = Literal["principal", "tool", "global", "concurrency"]
 ApprovalEvent = Literal["requested", "approved", "denied", "expired", "used"]
-GaugeName = Literal[
-    "database_connections_active",
-    "redis_connections_active",
-    "chat_sessions_active",
-    "mcp_audit_queue_rows",
-    "mcp_calls_in_progress",
-    "mcp_snapshot_age_seconds",
-    "mcp_snapshot_generation",
-    "mcp_streams_open",
-    "mcp_tools_published",
-]
-
-GAUGES: Final[dict[GaugeName, str]] = {
-    "database_connections_active": "Database connections in use",
-    "redis_connections_active": "Redis connections in use",
-    "chat_sessions_active": "Chat sessions with a running turn",
-    "mcp_audit_queue_rows": "Audit rows waiting to be durable",
-    "mcp_calls_in_progress": "Tool calls running now",
-    "mcp_snapshot_age_seconds": "Seconds since the configuration in memory was known to be current",
-    "mcp_snapshot_generation": "Generation of the configuration in memory",
-    "mcp_streams_open": "Event streams open to clients",
-    "mcp_tools_published": "Tools in the configuration in memory",
-}
-ALWAYS_SHOWN: Final[frozenset[GaugeName]] = frozenset(
-    {"database_connections_active", "redis_connections_active", "chat_sessions_active"}
-)
-"""Read 0 while nothing has said otherwise: without Redis, none of its connections is in use."""
+JobOutcome = Literal["done", "failed", "dead"]
+DeliveryOutcome = Literal["delivered", "failed", "dead"]
 
 REQUEST_BUCKETS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0),
 )
 MODEL_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+FIRST_CHUNK_BUCKETS: Final = (
+    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5),
+    *(10.0, 20.0, 30.0),
+)
 DATABASE_BUCKETS: Final = (
     *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 5.0),
@@ -88,12 +68,13 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self.system = system
         self.started_at = time.monotonic()
+        self.sightings = Sightings()
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        _SystemGauges(system, registry=registry)
-        self._gauges = _SourcedGauges(registry=registry)
+        SystemGauges(system, registry=registry)
+        self._gauges = SourcedGauges(registry=registry)
         Info("mcp_server", "This server", registry=registry).info({"version": version("msil-mcp")})
 
         def counter(name: str, documentation: str, *labels: str) -> Counter:
@@ -108,7 +89,9 @@ class Metrics:
             "http_requests_total", "HTTP requests answered", "method", "endpoint", "status"
         )
         request_times = histogram(
-            "http_request_duration_seconds", "Time to answer a request", "method", "endpoint"
+            "http_request_duration_seconds",
+            "Time to answer a request, or until its event stream began",
+            *("method", "endpoint"),
         )
         self._requests = Series[tuple[Increment, Observe]](
             lambda of: (requests.labels(*of).inc, request_times.labels(*of[:2]).observe),
@@ -128,11 +111,11 @@ class Metrics:
         )
         self._operations = Series[Observe](lambda of: operations.labels(*of).observe)
         denials = counter("mcp_tool_denials_total", "Tool calls refused, by rule", "rule")
-        self._denials = Series[Increment](lambda of: denials.labels(*of).inc)
+        self._denials = _known(denials, get_args(Rule))
         limits = counter("mcp_rate_limited_total", "Tool calls over a limit", "limit")
-        self._limits = Series[Increment](lambda of: limits.labels(*of).inc)
+        self._limits = _known(limits, get_args(Limit))
         approvals = counter("mcp_approvals_total", "What became of approvals", "event")
-        self._approvals = Series[Increment](lambda of: approvals.labels(*of).inc)
+        self._approvals = _known(approvals, get_args(ApprovalEvent))
         self._replays = counter(
             "mcp_idempotent_replays_total", "Calls answered with the result of an earlier one"
         )
@@ -162,6 +145,21 @@ class Metrics:
             "Time of one commit of audit rows",
             buckets=DATABASE_BUCKETS,
         )
+        self._audit_failures = counter(
+            "mcp_audit_failures_total", "Audit rows that could not be made durable"
+        )
+        self._audit_alterations = counter(
+            "mcp_audit_alterations_total",
+            "Times the audit trail was found altered, by verifying it or by its writer",
+        )
+
+        self._job_runs = counter(
+            "mcp_job_runs_total", "Background jobs run, by outcome", "kind", "outcome"
+        )
+        deliveries = counter(
+            "mcp_webhook_deliveries_total", "Attempts to deliver to webhooks, by outcome", "outcome"
+        )
+        self._deliveries = _known(deliveries, get_args(DeliveryOutcome))
 
         model_requests = counter("openai_requests_total", "Model requests", "model", "status")
         model_times = histogram(
@@ -183,6 +181,13 @@ class Metrics:
                 gen_ai_times.labels("chat", of[0]).observe,
             )
         )
+        first_chunks = histogram(
+            "gen_ai_client_operation_time_to_first_chunk_seconds",
+            "Time from a streamed model request to the first piece of its answer",
+            *("gen_ai_operation_name", "gen_ai_request_model"),
+            buckets=FIRST_CHUNK_BUCKETS,
+        )
+        self._first_chunks = Series[Observe](lambda of: first_chunks.labels("chat", of[0]).observe)
         self._tokens = PlainCounter(
             "openai_tokens_used", "Model tokens", ("model", "token_type"), registry=registry
         )
@@ -205,6 +210,12 @@ class Metrics:
             "gen_ai_request_model",
         )
         self._cached_tokens = Series[Observe](lambda of: cached.labels(*of).inc)
+        cost = counter(
+            "gen_ai_client_cost_dollars_total",
+            "Price of model requests in US dollars, where the model's price is known",
+            "gen_ai_request_model",
+        )
+        self._model_cost = Series[Observe](lambda of: cost.labels(*of).inc)
 
     def record_request(self, method: str, endpoint: str, status: str, seconds: float) -> None:
         """One HTTP request answered; `endpoint` is the route's template."""
@@ -248,18 +259,52 @@ class Metrics:
         count, observe = self._upstream[upstream, status]
         count()
         observe(seconds)
+        if status.isdecimal() and status < "500":
+            self.sightings.answered("upstream", upstream, seconds=seconds)
+        elif status != "abandoned":
+            self.sightings.failed("upstream", upstream, status)
 
     def record_audit_commit(self, rows: int, seconds: float) -> None:
         """So many audit rows became durable in one commit."""
         self._audit_rows.inc(rows)
         self._audit_batch.observe(rows)
         self._audit_commit.observe(seconds)
+        self.sightings.answered("audit", "", seconds=seconds)
+
+    def record_audit_failure(self, rows: int) -> None:
+        """So many audit rows could not be committed."""
+        self._audit_failures.inc(rows)
+        self.sightings.failed("audit", "", f"{rows} records could not be committed")
+
+    def record_audit_alteration(self) -> None:
+        """The trail is not as it was written."""
+        self._audit_alterations.inc()
+
+    def expect_jobs(self, kinds: Iterable[str]) -> None:
+        """Show these kinds of jobs at 0 runs of each outcome, for `increase()` to start from."""
+        for kind in kinds:
+            for outcome in get_args(JobOutcome):
+                self._job_runs.labels(kind, outcome)
+
+    def record_job(self, kind: str, outcome: JobOutcome) -> None:
+        """A job was run; `failed` is tried again, `dead` is not."""
+        self._job_runs.labels(kind, outcome).inc()
+
+    def record_delivery(self, outcome: DeliveryOutcome) -> None:
+        """An attempt to deliver to a webhook ended; `failed` is tried again, `dead` is not."""
+        self._deliveries[(outcome,)]()
 
     def expect_model(self, model: str) -> None:
         """Show the configured model at 0 requests and 0 tokens, for `rate()` to start from."""
         _ = self._model_requests[model, "success"]
         _ = self._model_tokens[model, "prompt", "input"]
         _ = self._model_tokens[model, "completion", "output"]
+        _ = self._model_cost[(model,)]
+        _ = self._first_chunks[(model,)]
+
+    def record_first_chunk(self, model: str, seconds: float) -> None:
+        """A streamed answer began so many seconds after it was asked for."""
+        self._first_chunks[(model,)](seconds)
 
     def record_model_request(
         self,
@@ -270,12 +315,20 @@ class Metrics:
         prompt_tokens: int = 0,
         completion_tokens: int = 0,
         cached_tokens: int = 0,
+        cost_usd: float | None = None,
     ) -> None:
-        """One request to a model; `status` is `success` or the error's slug."""
+        """One request to a model; `status` is `success` or the error's slug.
+
+        `cost_usd` is None where the model's price is not known.
+        """
         count, observe, observe_operation = self._model_requests[model, status]
         count()
         observe(seconds)
         observe_operation(seconds)
+        if status == "success":
+            self.sightings.answered("model", model, seconds=seconds)
+        elif status != "cancelled":
+            self.sightings.failed("model", model, status)
         for tokens, kind, gen_ai_kind in (
             (prompt_tokens, "prompt", "input"),
             (completion_tokens, "completion", "output"),
@@ -286,10 +339,18 @@ class Metrics:
                 observe_tokens(tokens)
         if cached_tokens:
             self._cached_tokens[(model,)](cached_tokens)
+        if cost_usd is not None:
+            self._model_cost[(model,)](cost_usd)
 
     def set_gauge_source(self, name: GaugeName, read: Callable[[], float]) -> None:
         """Have a gauge read at every scrape, on a thread of its own; `read` must not block."""
         self._gauges.sources[name] = read
+
+    def set_labelled_source(
+        self, name: LabelledGaugeName, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """The same for a gauge with a label: `read` has the value of each label."""
+        self._gauges.labelled_sources[name] = read
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type: OpenMetrics for whoever accepts it, or plain text.
@@ -300,40 +361,9 @@ class Metrics:
         return self._tokens.as_counter(encode(self.registry)), content_type
 
 
-class _SystemGauges(Collector):
-    def __init__(self, system: SystemMonitor, *, registry: CollectorRegistry) -> None:
-        self._system = system
-        registry.register(self)
-
-    @override
-    def collect(self) -> Iterator[Metric]:
-        load = self._system.refresh()
-        yield GaugeMetricFamily(
-            "system_cpu_usage_percent", "CPU in use, of the machine", value=load.cpu_percent
-        )
-        yield GaugeMetricFamily(
-            "system_memory_usage_percent",
-            "Memory in use, of the machine",
-            value=load.memory_percent,
-        )
-
-
-class _SourcedGauges(Collector):
-    def __init__(self, *, registry: CollectorRegistry) -> None:
-        self.sources: dict[GaugeName, Callable[[], float]] = {}
-        registry.register(self)
-
-    @override
-    def collect(self) -> Iterator[Metric]:
-        for name in get_args(GaugeName):
-            read = self.sources.get(name)
-            if read is None:
-                if name in ALWAYS_SHOWN:
-                    yield GaugeMetricFamily(name, GAUGES[name], value=0)
-                continue
-            try:
-                value = float(read())
-            except Exception:  # one source must not hide every other metric
-                log.exception("gauge_unreadable", gauge=name)
-                continue
-            yield GaugeMetricFamily(name, GAUGES[name], value=value)
+def _known(counter: Counter, values: Iterable[str]) -> Series[Increment]:
+    """A counter whose label values are a short list: each is shown at 0, for `increase()`."""
+    series = Series[Increment](lambda of: counter.labels(*of).inc)
+    for value in values:
+        _ = series[(value,)]
+    return series

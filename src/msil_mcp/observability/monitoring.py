@@ -6,7 +6,8 @@ from typing import Any, Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from msil_mcp.errors import MsilError, problem_response
+from msil_mcp.errors import MsilError
+from msil_mcp.locales import Language
 from msil_mcp.observability.context import (
     CORRELATION_HEADER_BYTES,
     accept_correlation_id,
@@ -15,6 +16,7 @@ from msil_mcp.observability.context import (
 )
 from msil_mcp.observability.metrics import Metrics
 from msil_mcp.observability.tracing import NO_TRACER, Tracer
+from msil_mcp.problems import problem_response
 
 __all__ = ["Metrics", "MonitoringMiddleware", "label_endpoint"]
 
@@ -33,22 +35,28 @@ class UnexpectedError(MsilError):
     """Something nobody foresaw; what it was stays in the log."""
 
     def __init__(self, correlation: str) -> None:
-        super().__init__(
-            "Something went wrong inside the service. Tell its operator the correlation id "
-            f"{correlation}."
-        )
+        super().__init__(case="unexpected", correlation_id=correlation)
 
 
 class MonitoringMiddleware:
     """The last one added to an application, so that it is outside of every other.
 
     Sets `scope["state"]["correlation_id"]`, echoes it as X-Correlation-ID, and answers an error
-    that nothing inside has answered. An inner app may name its endpoint for the metrics in
+    that nothing inside has answered: in the language of the request, or in `language` where one is
+    given. An inner app may name its endpoint for the metrics in
     `scope["state"]["endpoint"]`; otherwise it is the matched route's template.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, tracer: Tracer = NO_TRACER) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        tracer: Tracer = NO_TRACER,
+        language: Language | None = None,
+    ) -> None:
         self._app = app
+        self._language = language
         self._metrics = metrics
         self._tracer = tracer
 
@@ -73,11 +81,14 @@ class MonitoringMiddleware:
         root = scope.get("root_path", "")
         status = 0
         complete = False
+        streaming_since = 0.0
 
         async def answer(message: Message) -> None:
-            nonlocal status, complete
+            nonlocal status, complete, streaming_since
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if _is_event_stream(message):
+                    streaming_since = time.perf_counter()
                 message = _with_correlation(message, correlation)
             elif not message.get("more_body", False):
                 complete = True
@@ -93,14 +104,17 @@ class MonitoringMiddleware:
                 # Starlette raises again what its own error page has answered.
                 log.exception("request_failed")
             else:
-                await _answer_error(error, scope, receive, answer, correlation)
+                response = _response_to(error, scope, correlation, language=self._language)
+                await response(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
             method = scope["method"]
             endpoint = endpoint_of(scope, root=root)
             status = status or ABANDONED
+            # A stream is open for as long as somebody listens: what it took is until it began.
+            answered = streaming_since - started if streaming_since else seconds
             self._metrics.record_request(
-                method if method in METHODS else "other", endpoint, str(status), seconds
+                method if method in METHODS else "other", endpoint, str(status), answered
             )
             log.info(
                 "http_request",
@@ -171,6 +185,13 @@ def _correlation_of(scope: Scope) -> str:
     return new_correlation_id()
 
 
+def _is_event_stream(message: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in message.get("headers", ())
+    )
+
+
 def _with_correlation(message: Message, correlation: str) -> dict[str, Any]:
     header = (CORRELATION_HEADER_BYTES, correlation.encode("ascii"))
     return {**message, "headers": [*message.get("headers", ()), header]}
@@ -185,13 +206,12 @@ def _echoing(send: Send, correlation: str) -> Send:
     return echo
 
 
-async def _answer_error(
-    error: Exception, scope: Scope, receive: Receive, send: Send, correlation: str
-) -> None:
+def _response_to(
+    error: Exception, scope: Scope, correlation: str, *, language: Language | None
+) -> ASGIApp:
     if isinstance(error, MsilError):
         answer = error
     else:
         answer = UnexpectedError(correlation)
         log.error("request_failed", exc_info=error)
-    response = problem_response(answer, correlation_id=correlation)
-    await response(scope, receive, send)
+    return problem_response(answer, scope, language=language)

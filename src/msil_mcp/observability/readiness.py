@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import structlog
 
+from msil_mcp.observability.sightings import Sightings
+
 log = structlog.get_logger()
 
 CheckResult = Literal["healthy", "unhealthy", "disabled"]
@@ -25,6 +27,10 @@ class ReadinessReport:
     checks: Mapping[str, CheckResult]
 
 
+class Unhealthy(Exception):
+    """Raised by a check that can say why its dependency is not healthy."""
+
+
 class Readiness:
     """The registered checks; `draining` makes the answer no while the process finishes its work.
 
@@ -39,12 +45,27 @@ class Readiness:
         self._answers: Mapping[str, CheckResult] = {}
         self._answered_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
+        self.sightings = Sightings()
 
     def register(self, name: str, check: Check, *, required: bool = True) -> None:
         """Ask `check` under this name; one that is not required is reported and changes nothing."""
         self._checks[name] = check
         if not required:
             self._optional.add(name)
+
+    def leave(self) -> None:
+        """From now on, say no: this process wants no more requests."""
+        if not self.draining:
+            log.info("server_leaving")
+        self.draining = True
+
+    def up(self) -> Mapping[str, float]:
+        """1 for each dependency that was healthy when last asked, 0 for every other one in use."""
+        return {
+            name: float(answer == "healthy")
+            for name, answer in self._answers.items()
+            if answer != "disabled"
+        }
 
     async def report(self) -> ReadinessReport:
         """The present answer; waits at most two seconds."""
@@ -71,12 +92,26 @@ class Readiness:
         self._answers = answers
         self._answered_at = time.monotonic()
 
+    def is_required(self, name: str) -> bool:
+        """Whether the process is not ready while this one is unhealthy."""
+        return name not in self._optional
+
     async def _answer(self, name: str) -> CheckResult:
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await self._checks[name]()
+                answer = await self._checks[name]()
         except TimeoutError:
-            return "unhealthy"
-        except Exception:  # whatever keeps a dependency from answering, it is not healthy
+            answer, reason = "unhealthy", f"no answer within {CHECK_SECONDS:g} seconds"
+        except Unhealthy as error:
+            answer, reason = "unhealthy", str(error)
+        except Exception as error:  # whatever keeps it from answering, it is not healthy
             log.exception("readiness_check_failed", check=name)
-            return "unhealthy"
+            answer, reason = "unhealthy", type(error).__name__
+        else:
+            reason = "it says that it is not healthy"
+        if answer == "healthy":
+            self.sightings.answered("check", name, seconds=time.perf_counter() - started)
+        elif answer == "unhealthy":
+            self.sightings.failed("check", name, reason)
+        return answer
