@@ -122,6 +122,9 @@ def test_a_document_without_a_server_needs_a_base_url(cli: Commands) -> None:
 
 def test_every_import_leaves_an_audit_record(cli: Commands) -> None:
     bring(cli, garage(), "--publish")
-    [record] = cli.json("audit", "search")
-    assert (record["action"], record["target"]) == ("document.imported", "garage")
+    records = cli.json("audit", "search")
+    assert [(record["action"], record["target"]) for record in records] == [
+        ("bundle.published", "garage"),
+        ("document.imported", "garage"),
+    ]
     assert cli.json("audit", "verify")["problem_count"] == 0

@@ -24,11 +24,11 @@ def canonical(value: Any) -> bytes:
     try:
         return _text(value).encode()
     except UnicodeEncodeError:
-        raise NotCanonical("Text holds half of a surrogate pair; send valid Unicode.") from None
+        raise NotCanonical(case="surrogates") from None
     except RecursionError:
-        raise NotCanonical("The value is nested too deeply; flatten it.") from None
+        raise NotCanonical(case="depth") from None
     except ValueError:  # Python writes no integer of more than 4,300 digits
-        raise NotCanonical("An integer is too long; send it as text.") from None
+        raise NotCanonical(case="integer") from None
 
 
 def arguments_hash(arguments: Mapping[str, Any]) -> str:
@@ -52,19 +52,19 @@ def _text(value: Any) -> str:
         return f"{{{members}}}"
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return f"[{','.join(map(_text, value))}]"
-    raise NotCanonical(f"A value of type {type(value).__name__} is not JSON.")
+    raise NotCanonical(case="type", type=type(value).__name__)
 
 
 def _number(value: float) -> str:
     try:
         return rfc8785.dumps(value).decode()
     except rfc8785.FloatDomainError:
-        raise NotCanonical("NaN and Infinity are not JSON; send a finite number.") from None
+        raise NotCanonical(case="number") from None
 
 
 def _ordered(value: Mapping[Any, Any]) -> list[str]:
     if not all(isinstance(key, str) for key in value):
-        raise NotCanonical("The keys of an object must be text.")
+        raise NotCanonical(case="keys")
     keys: list[str] = sorted(value)
     if not all(map(str.isascii, keys)):  # RFC 8785 sorts by UTF-16 code units
         keys.sort(key=lambda key: key.encode("utf-16-be", "surrogatepass"))

@@ -1,6 +1,7 @@
 """Tool definitions: all that a tool version is, made from the operations of a document."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -28,6 +29,8 @@ from msil_mcp.openapi.verdicts import Note
 from msil_mcp.openapi.verdicts import Verdict as Verdict
 
 Risk = Literal["read", "write", "privileged"]
+Confirming = Literal["required", "waived"]
+"""Whether a person must agree to a call, where somebody has said so; else writes need it."""
 _RISKS = ("read", "write", "privileged")
 # Bytes of JSON. Beyond it a schema costs a model more than it tells it.
 INPUT_BUDGET = 16 * 1024
@@ -63,6 +66,7 @@ class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     operation_id: str
     deprecated: bool
+    confirmation: Confirming | None = None
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -82,12 +86,22 @@ class _Made:
     notes: list[Note]
 
 
-def define_tools(document: Document) -> Import:
+OnProgress = Callable[[int, int], None]
+"""Hears how many operations are done, and of how many."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """For whoever does not want to know."""
+
+
+def define_tools(document: Document, *, on_progress: OnProgress = no_progress) -> Import:
     """Make a tool of every operation that can be one; an operation never fails the others."""
     maker = _Maker(document)
     made: list[_Made] = []
     verdicts: list[Verdict | _Made] = []
-    for item in read_operations(document):
+    operations = list(read_operations(document))
+    for done, item in enumerate(operations):
+        on_progress(done, len(operations))
         if isinstance(item, Verdict):
             verdicts.append(item)
             continue
@@ -118,23 +132,22 @@ def definition_hash(definition: ToolDefinition) -> str:
 
     Tags, the operation id and deprecation are left out: a change there changes no call.
     """
-    return hashlib.sha256(
-        canonical(
-            {
-                "name": definition.name,
-                "title": definition.title,
-                "description": definition.description,
-                "input_schema": definition.input_schema,
-                "output_schema": definition.output_schema,
-                "risk": definition.risk,
-                "annotations": msgspec.to_builtins(definition.annotations),
-                "request": msgspec.to_builtins(definition.request),
-                "audit_subjects": definition.audit_subjects,
-                "pii": msgspec.to_builtins(definition.pii),
-                "idempotent_upstream": definition.idempotent_upstream,
-            }
-        )
-    ).hexdigest()
+    hashed: dict[str, Any] = {
+        "name": definition.name,
+        "title": definition.title,
+        "description": definition.description,
+        "input_schema": definition.input_schema,
+        "output_schema": definition.output_schema,
+        "risk": definition.risk,
+        "annotations": msgspec.to_builtins(definition.annotations),
+        "request": msgspec.to_builtins(definition.request),
+        "audit_subjects": definition.audit_subjects,
+        "pii": msgspec.to_builtins(definition.pii),
+        "idempotent_upstream": definition.idempotent_upstream,
+    }
+    if definition.confirmation is not None:
+        hashed["confirmation"] = definition.confirmation
+    return hashlib.sha256(canonical(hashed)).hexdigest()
 
 
 class _Maker:
@@ -171,7 +184,7 @@ class _Maker:
             input_schema=input_schema,
             output_schema=result.schema,
             risk=risk,
-            annotations=_annotations(operation, risk),
+            annotations=annotations_of(risk, method=operation.method),
             request=RequestTemplate(
                 method=operation.method,
                 path=operation.path.partition("#")[0],
@@ -214,12 +227,13 @@ def _risk(operation: Operation) -> Risk:
     return cast("Risk", declared)
 
 
-def _annotations(operation: Operation, risk: Risk) -> ToolAnnotations:
+def annotations_of(risk: Risk, *, method: str) -> ToolAnnotations:
+    """What clients are told a tool of this risk does."""
     is_read = risk == "read"
     return ToolAnnotations(
         read_only_hint=is_read,
         destructive_hint=not is_read,
-        idempotent_hint=is_read or operation.method in _IDEMPOTENT_METHODS,
+        idempotent_hint=is_read or method in _IDEMPOTENT_METHODS,
         open_world_hint=True,
     )
 

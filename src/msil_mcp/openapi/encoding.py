@@ -126,14 +126,11 @@ def _check_segment(argument: str, segment: str) -> None:
         if further == decoded:
             return
         decoded = further
-    raise PathEscape(argument, "is percent-encoded too often; send it as plain text.")
+    raise PathEscape(argument, case="encoded")
 
 
 def _escape(argument: str) -> PathEscape:
-    return PathEscape(
-        argument,
-        "is part of the request's path and may not be empty, `.` or `..`, nor contain `../`.",
-    )
+    return PathEscape(argument, case="detail")
 
 
 def query_encoder(binding: ParameterBinding | FieldBinding) -> Encoder:
@@ -223,11 +220,7 @@ def header_encoder(binding: ParameterBinding) -> Encoder:
         else:
             result = text(value)
         if not _HEADER_VALUE.fullmatch(result):
-            raise ArgumentRefused(
-                argument,
-                "is sent as an HTTP header: use one line of Latin-1 text without control "
-                "characters.",
-            )
+            raise ArgumentRefused(argument, case="header")
         return result
 
     return encode

@@ -1,6 +1,7 @@
 """What can be wrong with a document, an operation of it, or the arguments of a call."""
 
 from msil_mcp.errors import BadRequest, MsilError, Unprocessable
+from msil_mcp.locales import Message
 
 _SHOWN = 80
 _LONGEST_SENTENCE = 600
@@ -28,12 +29,12 @@ class DocumentError(MsilError):
     status = 422
     code = -32602
     slug = "document_invalid"
-    title = "OpenAPI document not usable"
 
     def __init__(self, problem: str, *, source: str, place: str) -> None:
         super().__init__(
-            f"{shown(source, limit=200)}{shown(place, limit=200)}: "
-            f"{shown(problem, limit=_LONGEST_SENTENCE)}"
+            source=shown(source, limit=200),
+            place=shown(place, limit=200),
+            problem=shown(problem, limit=_LONGEST_SENTENCE),
         )
 
 
@@ -51,29 +52,27 @@ class SchemaError(MsilError):
     status = 422
     code = -32602
     slug = "schema_invalid"
-    title = "JSON Schema not usable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem=problem)
 
 
 class BaseUrlInvalid(Unprocessable):
     """The address calls should go to is not a plain http or https URL."""
 
     slug = "base_url_invalid"
-    title = "Base URL not usable"
 
-    def __init__(self, base_url: str, problem: str) -> None:
-        super().__init__(
-            f"`{shown(base_url)}` {problem}; give an absolute URL such as https://api.example.com/v1."
-        )
+    def __init__(self, base_url: str, *, case: str) -> None:
+        super().__init__(case=case, base_url=shown(base_url))
 
 
 class InvalidArguments(Unprocessable):
     """The arguments do not fit the tool's input schema; `problems` holds one sentence each."""
 
     slug = "invalid_arguments"
-    title = "Invalid arguments"
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__(" ".join(problems))
+    def __init__(self, problems: tuple[Message, ...]) -> None:
+        super().__init__(problems=problems)
         self.problems = problems
 
 
@@ -81,10 +80,9 @@ class ArgumentRefused(BadRequest):
     """An argument cannot be sent in its place of the request, whatever the schema allows."""
 
     slug = "argument_refused"
-    title = "Argument refused"
 
-    def __init__(self, argument: str, problem: str) -> None:
-        super().__init__(f"`{shown(argument)}` {problem}")
+    def __init__(self, argument: str, *, case: str) -> None:
+        super().__init__(case=case, argument=shown(argument))
         self.argument = argument
 
 
@@ -92,11 +90,9 @@ class PathEscape(ArgumentRefused):
     """A path argument would address another path than the tool's own."""
 
     slug = "path_escape"
-    title = "Path argument refused"
 
 
 class NotCanonical(BadRequest):
     """A value has no canonical JSON form: NaN, Infinity, a lone surrogate, a foreign type."""
 
     slug = "not_canonical"
-    title = "Value not representable in JSON"

@@ -11,47 +11,36 @@ from typing import Any
 import msgspec
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
+from msil_mcp.locales import Message
 from msil_mcp.openapi.errors import shown
 
 _LONGEST_LIST = 20
-_FORMATS = {
-    "date": "a date like 2026-01-31",
-    "date-time": "a date and time with an offset like 2026-01-31T10:00:00+05:30",
-    "email": "an e-mail address",
-    "uuid": "a UUID like 123e4567-e89b-12d3-a456-426614174000",
-    "uri": "an absolute URL like https://example.com/page",
-    "ipv4": "an IPv4 address",
-    "ipv6": "an IPv6 address",
-}
-_TYPES = {
-    "array": "a list",
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "null": "null",
-    "number": "a number",
-    "object": "an object",
-    "string": "text",
-}
+_FORMATS = ("date", "date-time", "email", "uuid", "uri", "ipv4", "ipv6")
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
-def explain(error: ValidationError, *, known: Iterable[str] = ()) -> str:
+def explain(error: ValidationError, *, known: Iterable[str] = ()) -> Message:
     """One sentence for one error; `known` are the names to suggest for a wrong one."""
     kind = error.kind
     if isinstance(kind, ValidationErrorKind.AnyOf | ValidationErrorKind.OneOfNotValid):
         closest = _closest(kind.context)
         if closest is not None:
             return explain(closest, known=known)
-    subject = _subject(error.instance_path)
     if isinstance(kind, ValidationErrorKind.Required):
-        return f"{_subject([*error.instance_path, kind.property])} is required."
+        path = [*error.instance_path, kind.property]
+        return _sentence(path, Message("fields.required"))
     if isinstance(
         kind, ValidationErrorKind.AdditionalProperties | ValidationErrorKind.UnevaluatedProperties
     ):
         return _unexpected(error.instance_path, kind.unexpected, known)
     rule = _RULES.get(type(kind))
     if rule is not None:
-        return f"{subject} {rule(kind)}."
-    return f"{subject} {_GENERAL.get(type(kind), 'does not fit the input schema')}."
+        return _sentence(error.instance_path, rule(kind))
+    return _sentence(error.instance_path, _GENERAL.get(type(kind), Message("fields.schema")))
+
+
+def _sentence(path: Sequence[str | int], problem: Message) -> Message:
+    return Message("fields.sentence", field=_subject(path), problem=problem)
 
 
 def _closest(branches: Sequence[Sequence[ValidationError]]) -> ValidationError | None:
@@ -72,37 +61,39 @@ def _closest(branches: Sequence[Sequence[ValidationError]]) -> ValidationError |
     return None if best is None or best[0] else best[2]
 
 
-def _subject(path: Sequence[str | int]) -> str:
+def _subject(path: Sequence[str | int]) -> str | Message:
     if not path:
-        return "The arguments"
+        return Message("fields.arguments")
     name = ""
     for step in path:
         name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step
     return f"`{shown(name)}`"
 
 
-def _unexpected(path: Sequence[str | int], names: Sequence[str], known: Iterable[str]) -> str:
-    subject = _subject([*path, names[0]])
+def _unexpected(path: Sequence[str | int], names: Sequence[str], known: Iterable[str]) -> Message:
+    where = [*path, names[0]]
     if path:
-        return f"{subject} is not a known field; remove it."
+        return _sentence(where, Message("fields.unknown_field"))
     choices = list(known)
     if guess := difflib.get_close_matches(names[0][:100], choices, n=1):
-        return f"{subject} is not an argument of this tool; did you mean `{guess[0]}`?"
+        return Message("fields.similar_argument", field=_subject(where), guess=guess[0])
     if not choices:
-        return f"{subject} is not an argument of this tool; it takes none."
-    return f"{subject} is not an argument of this tool; it takes {_listed(choices, quote='`')}."
+        return _sentence(where, Message("fields.unknown_argument.none"))
+    listed = _listed([f"`{shown(choice)}`" for choice in choices])
+    return _sentence(where, Message("fields.unknown_argument.known", choices=listed))
 
 
-def _listed(values: Iterable[Any], *, quote: str = "") -> str:
-    texts = [
-        f"{quote}{shown(value if quote else msgspec.json.encode(value).decode())}{quote}"
-        for value in values
-    ]
+def _listed(texts: Sequence[str]) -> str | Message:
     rest = len(texts) - _LONGEST_LIST
-    return ", ".join(texts[:_LONGEST_LIST]) + (f" or {rest} more" if rest > 0 else "")
+    first = ", ".join(texts[:_LONGEST_LIST])
+    return Message("fields.and_more", choices=first, count=rest) if rest > 0 else first
 
 
-def _alternatives(kind: Any) -> str:
+def _values(values: Iterable[Any]) -> str | Message:
+    return _listed([shown(msgspec.json.encode(value).decode()) for value in values])
+
+
+def _alternatives(kind: Any) -> Message:
     wanted = {
         name
         for branch in kind.context
@@ -110,51 +101,52 @@ def _alternatives(kind: Any) -> str:
         if isinstance(error.kind, ValidationErrorKind.Type)
         for name in error.kind.types
     }
-    if not wanted:
-        return "must match one of the forms in the input schema"
-    return f"must be {_either(sorted(wanted))}"
+    return _of_types(sorted(wanted)) if wanted else Message("fields.forms")
 
 
-def _either(types: Iterable[str]) -> str:
-    return " or ".join(_TYPES.get(name, name) for name in types)
+def _of_types(types: Iterable[str]) -> Message:
+    """One of several types, in words."""
+    wanted: str | Message = ""
+    for name in types:
+        one = Message(f"fields.types.{name}") if name in _TYPES else name
+        wanted = Message("fields.either", first=wanted, second=one) if wanted else one
+    return Message("fields.must_be", wanted=wanted)
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _of_format(name: str) -> Message:
+    if name in _FORMATS:
+        return Message("fields.must_be", wanted=Message(f"fields.formats.{name}"))
+    return Message("fields.must_be", wanted=Message("fields.other_format", format=name))
 
 
 _Kind = ValidationErrorKind
-_RULES: Mapping[type[ValidationErrorKind], Callable[[Any], str]] = {
+_RULES: Mapping[type[ValidationErrorKind], Callable[[Any], Message]] = {
     _Kind.AnyOf: _alternatives,
     _Kind.OneOfNotValid: _alternatives,
-    _Kind.Type: lambda kind: f"must be {_either(kind.types)}",
-    _Kind.Pattern: lambda kind: f"must match the pattern {shown(kind.pattern, limit=200)}",
-    _Kind.Enum: lambda kind: f"must be one of {_listed(kind.options)}",
-    _Kind.Constant: lambda kind: f"must be {_listed([kind.expected_value])}",
-    _Kind.Format: lambda kind: f"must be {_FORMATS.get(kind.format, f'a valid {kind.format}')}",
-    _Kind.Minimum: lambda kind: f"must be at least {kind.limit}",
-    _Kind.Maximum: lambda kind: f"must be at most {kind.limit}",
-    _Kind.ExclusiveMinimum: lambda kind: f"must be more than {kind.limit}",
-    _Kind.ExclusiveMaximum: lambda kind: f"must be less than {kind.limit}",
-    _Kind.MultipleOf: lambda kind: f"must be a multiple of {kind.multiple_of}",
-    _Kind.MinLength: lambda kind: (
-        "must not be empty"
-        if kind.limit == 1
-        else f"must have at least {_plural(kind.limit, 'character')}"
-    ),
-    _Kind.MaxLength: lambda kind: f"must have at most {_plural(kind.limit, 'character')}",
-    _Kind.MinItems: lambda kind: f"must have at least {_plural(kind.limit, 'item')}",
-    _Kind.MaxItems: lambda kind: f"must have at most {_plural(kind.limit, 'item')}",
-    _Kind.MinProperties: lambda kind: f"must have at least {_plural(kind.limit, 'field')}",
-    _Kind.MaxProperties: lambda kind: f"must have at most {_plural(kind.limit, 'field')}",
+    _Kind.Type: lambda kind: _of_types(kind.types),
+    _Kind.Pattern: lambda kind: Message("fields.pattern", pattern=shown(kind.pattern, limit=200)),
+    _Kind.Enum: lambda kind: Message("fields.one_of", choices=_values(kind.options)),
+    _Kind.Constant: lambda kind: Message("fields.must_be", wanted=_values([kind.expected_value])),
+    _Kind.Format: lambda kind: _of_format(kind.format),
+    _Kind.Minimum: lambda kind: Message("fields.minimum", limit=kind.limit),
+    _Kind.Maximum: lambda kind: Message("fields.maximum", limit=kind.limit),
+    _Kind.ExclusiveMinimum: lambda kind: Message("fields.above", limit=kind.limit),
+    _Kind.ExclusiveMaximum: lambda kind: Message("fields.below", limit=kind.limit),
+    _Kind.MultipleOf: lambda kind: Message("fields.multiple_of", number=kind.multiple_of),
+    _Kind.MinLength: lambda kind: Message("fields.min_length", count=kind.limit),
+    _Kind.MaxLength: lambda kind: Message("fields.max_length", count=kind.limit),
+    _Kind.MinItems: lambda kind: Message("fields.min_items", count=kind.limit),
+    _Kind.MaxItems: lambda kind: Message("fields.max_items", count=kind.limit),
+    _Kind.MinProperties: lambda kind: Message("fields.min_fields", count=kind.limit),
+    _Kind.MaxProperties: lambda kind: Message("fields.max_fields", count=kind.limit),
 }
-_GENERAL: Mapping[type[ValidationErrorKind], str] = {
-    _Kind.UniqueItems: "must not hold the same item twice",
-    _Kind.Contains: "lacks an item the input schema asks for",
-    _Kind.FalseSchema: "is not accepted here; remove it",
-    _Kind.PropertyNames: "has a field name the input schema does not accept",
-    _Kind.Not: "has a value the input schema excludes",
-    _Kind.OneOfMultipleValid: "matches more than one of the forms in the input schema; send one",
-    _Kind.UnevaluatedItems: "has more items than the input schema knows",
-    _Kind.BacktrackLimitExceeded: "is too complex to check; send something simpler",
+_GENERAL: Mapping[type[ValidationErrorKind], Message] = {
+    _Kind.UniqueItems: Message("fields.unique"),
+    _Kind.Contains: Message("fields.contains"),
+    _Kind.FalseSchema: Message("fields.not_here"),
+    _Kind.PropertyNames: Message("fields.names"),
+    _Kind.Not: Message("fields.excluded"),
+    _Kind.OneOfMultipleValid: Message("fields.ambiguous"),
+    _Kind.UnevaluatedItems: Message("fields.more_items"),
+    _Kind.BacktrackLimitExceeded: Message("fields.too_complex"),
 }

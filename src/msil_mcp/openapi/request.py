@@ -90,15 +90,13 @@ class RequestBuilder:
         try:
             return self._build(arguments)
         except UnicodeEncodeError:
-            raise ArgumentRefused(
-                "arguments", "hold half of a surrogate pair; send valid Unicode text."
-            ) from None
+            raise ArgumentRefused("arguments", case="surrogates") from None
 
     def _build(self, arguments: Mapping[str, Any]) -> UpstreamRequest:
         url = self._start
         for argument, encode, literal in self._path:
             if argument not in arguments:
-                raise ArgumentRefused(argument, "is required.")
+                raise ArgumentRefused(argument, case="required")
             url += encode(arguments[argument]) + literal
         separator = "&" if self._has_query else "?"
         for argument, encode in self._query:
@@ -152,7 +150,7 @@ class _BodyWriter:
         elif self._argument in arguments:
             value = arguments[self._argument]
         elif self._required:
-            raise ArgumentRefused(self._argument, "is required.")
+            raise ArgumentRefused(self._argument, case="required")
         else:
             return None
         return json_bytes(value) if self._form is None else self._write_form(value, self._form)
@@ -176,18 +174,18 @@ def checked_base(base_url: str) -> str:
         parts = urlsplit(base_url)
         port = parts.port
     except ValueError:
-        raise BaseUrlInvalid(base_url, "is not a URL") from None
+        raise BaseUrlInvalid(base_url, case="no_url") from None
     if parts.scheme not in ("http", "https"):
-        raise BaseUrlInvalid(base_url, "does not start with http:// or https://")
+        raise BaseUrlInvalid(base_url, case="scheme")
     if "@" in parts.netloc:
-        raise BaseUrlInvalid(base_url, "carries a user name or password")
+        raise BaseUrlInvalid(base_url, case="credentials")
     if "?" in base_url or "#" in base_url:
-        raise BaseUrlInvalid(base_url, "has a query or a fragment")
+        raise BaseUrlInvalid(base_url, case="query")
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
     if not _HOST.fullmatch(host.removesuffix(":")):
-        raise BaseUrlInvalid(base_url, "has no plain host name")
+        raise BaseUrlInvalid(base_url, case="host")
     if not _BASE_PATH.fullmatch(parts.path) or has_dot_segment(parts.path):
-        raise BaseUrlInvalid(base_url, "has a path with dot segments or unencoded characters")
+        raise BaseUrlInvalid(base_url, case="path")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from msil_mcp.locales import Message
 from msil_mcp.openapi.errors import InvalidArguments as InvalidArguments
 from msil_mcp.openapi.errors import SchemaError, shown
 from msil_mcp.openapi.explanations import explain
@@ -53,7 +54,7 @@ class Validator:
         """
         if self.is_valid(arguments):
             return
-        problems: dict[str, None] = {}
+        problems: dict[Message, None] = {}
         for error in self._compiled.iter_errors(arguments):
             problems[explain(error, known=self._known)] = None
             if len(problems) == MAX_PROBLEMS:
@@ -76,7 +77,7 @@ def compile_validator(schema: dict[str, Any] | bool) -> Validator:
             return Validator(compiled, known=tuple(properties))
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             problem = shown(error.message, limit=200)
-    raise SchemaError(f"The schema cannot be compiled: {problem}")
+    raise SchemaError(problem)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, Self
 import msgspec
 
 from msil_mcp.errors import MsilError
+from msil_mcp.locales import Language, Message
 from msil_mcp.openapi.canonical import arguments_hash
 from msil_mcp.principal import Principal
 from msil_mcp.tools.version import ToolVersion
@@ -57,12 +58,25 @@ class Confirmation:
 
     approval_id: str
     tool: str
-    sentence: str
+    request: Message
     arguments: Mapping[str, Any]
     method: str
     url: str
     expires_at: datetime
     page: str
+
+    def shown(self, language: Language) -> dict[str, Any]:
+        """The same as JSON values, with the sentence in a language."""
+        return {
+            "approval_id": self.approval_id,
+            "tool": self.tool,
+            "sentence": self.request.told(language),
+            "arguments": self.arguments,
+            "method": self.method,
+            "url": self.url,
+            "expires_at": self.expires_at,
+            "page": self.page,
+        }
 
 
 class ToolResult(msgspec.Struct, frozen=True, gc=False):

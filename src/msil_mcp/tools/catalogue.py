@@ -12,28 +12,25 @@ from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import NotFound
 from msil_mcp.openapi.definitions import ToolDefinition
 from msil_mcp.tools import models
+from msil_mcp.tools.listing import bundles_of
 
 
 class NoSuchTool(NotFound):
     """The catalogue has no tool of this name."""
 
     slug = "no_such_tool"
-    title = "No such tool"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The catalogue has no tool {name!r}. List them with: msil-mcp tools list")
+        super().__init__(name=name)
 
 
 class NoSuchBundle(NotFound):
     """The catalogue has no bundle of this name."""
 
     slug = "no_such_bundle"
-    title = "No such bundle"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The catalogue has no bundle {name!r}. List them with: msil-mcp bundles list"
-        )
+        super().__init__(name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +47,21 @@ class CatalogueTool:
     removed_at: datetime | None
     hash: str
     base_url: str
+    allow_private: bool
     created_at: datetime
     definition: ToolDefinition
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueBundle:
-    """A bundle and how many of its tools are published."""
+    """A bundle, how many of its tools are published, and about what all of them cost a model."""
 
     name: str
     title: str
     description: str
     tools: int
     published: int
+    tokens: int
 
 
 class Catalogue:
@@ -81,7 +80,7 @@ class Catalogue:
             query = (
                 query.join(member, member.tool_id == models.Tool.id)
                 .join(models.Bundle, models.Bundle.id == member.bundle_id)
-                .where(models.Bundle.name == bundle)
+                .where(models.Bundle.name == bundle, member.excluded.is_(False))
             )
         query = query.order_by(models.Tool.name).limit(limit + 1)
         return await self._rows(query)
@@ -97,7 +96,7 @@ class Catalogue:
         self, query: Select[models.Tool, models.ToolVersionRow, str, int | None]
     ) -> list[CatalogueTool]:
         found = (await self._session.execute(query)).all()
-        bundles = await self._bundles_of([tool.id for tool, *_ in found])
+        bundles = await bundles_of(self._session, [tool.id for tool, *_ in found])
         return [
             CatalogueTool(
                 name=tool.name,
@@ -110,28 +109,17 @@ class Catalogue:
                 removed_at=tool.removed_at,
                 hash=version.hash,
                 base_url=version.base_url,
+                allow_private=version.allow_private,
                 created_at=version.created_at,
                 definition=msgspec.json.decode(version.definition, type=ToolDefinition),
             )
             for tool, version, spec, published in found
         ]
 
-    async def _bundles_of(self, tool_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        member = models.BundleTool
-        query = (
-            select(member.tool_id, models.Bundle.name)
-            .join(models.Bundle, models.Bundle.id == member.bundle_id)
-            .where(member.tool_id.in_(tool_ids))
-            .order_by(models.Bundle.name)
-        )
-        names: dict[int, tuple[str, ...]] = {}
-        for tool_id, name in (await self._session.execute(query)).all():
-            names[tool_id] = (*names.get(tool_id, ()), name)
-        return names
-
     async def bundles(self) -> list[CatalogueBundle]:
         """Every bundle, by name."""
         bundle, member, tool = models.Bundle, models.BundleTool, models.Tool
+        version = models.ToolVersionRow
         query = (
             select(
                 bundle.name,
@@ -139,9 +127,11 @@ class Catalogue:
                 bundle.description,
                 func.count(tool.id),
                 func.count(tool.published_version_id),
+                func.coalesce(func.sum(version.tokens), 0),
             )
-            .outerjoin(member, member.bundle_id == bundle.id)
+            .outerjoin(member, (member.bundle_id == bundle.id) & member.excluded.is_(False))
             .outerjoin(tool, (tool.id == member.tool_id) & tool.removed_at.is_(None))
+            .outerjoin(version, version.id == tool.latest_version_id)
             .group_by(bundle.id)
             .order_by(bundle.name)
         )
@@ -193,7 +183,7 @@ class Catalogue:
         if row is None:
             raise NoSuchBundle(bundle)
         member = models.BundleTool
-        query = select(member.tool_id).where(member.bundle_id == row.id)
+        query = select(member.tool_id).where(member.bundle_id == row.id, member.excluded.is_(False))
         return (await self._session.scalars(query)).all()
 
 

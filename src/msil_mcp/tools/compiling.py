@@ -54,7 +54,9 @@ async def read_catalogue(session: AsyncSession) -> CatalogueRows:
         bundles=(await session.scalars(select(models.Bundle).order_by(models.Bundle.name))).all(),
         members=[
             (row[0], row[1])
-            for row in await session.execute(select(member.bundle_id, member.tool_id))
+            for row in await session.execute(
+                select(member.bundle_id, member.tool_id).where(member.excluded.is_(False))
+            )
         ],
         documents=[(row[0], row[1], row[2], row[3]) for row in await session.execute(documents)],
     )
@@ -87,7 +89,9 @@ def bundle_infos(rows: CatalogueRows, tools: Mapping[str, ToolVersion]) -> dict[
             description=bundle.description,
             tool_bits=bits.get(bundle.id, 0),
             documents=tuple((spec, number) for spec, (number, _) in own.items()),
-            prompts=tuple(prompt for _, raw in own.values() for prompt in loaded(raw)),
+            prompts=loaded(bundle.prompts)
+            if bundle.prompts is not None
+            else tuple(prompt for _, raw in own.values() for prompt in loaded(raw)),
         )
     return infos
 

@@ -12,13 +12,9 @@ class PrivateUpstream(Unprocessable):
     """The API's address is not a public one, and nobody said that this is meant."""
 
     slug = "private_upstream"
-    title = "Private address"
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            f"{host} is on a private network or this machine. If calls are meant to go there, "
-            "import again with --allow-private (by REST: allow_private=true)."
-        )
+        super().__init__(host=host)
 
 
 async def check_network(base_url: str, *, allow_private: bool) -> None:

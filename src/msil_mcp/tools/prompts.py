@@ -1,12 +1,13 @@
 """Prompts that a document offers with its tools (`x-msil-prompts`), shown as starting points."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from msil_mcp.errors import Unprocessable
+from msil_mcp.locales import Message
 from msil_mcp.openapi.document import Document
 
 EXTENSION = "x-msil-prompts"
@@ -41,10 +42,9 @@ class BadPrompt(Unprocessable):
     """A document's prompt extension cannot be used."""
 
     slug = "bad_prompt"
-    title = "Bad prompt"
 
-    def __init__(self, source: str, pointer: str, reason: str) -> None:
-        super().__init__(f"{source}#{pointer}: {reason}")
+    def __init__(self, source: str, pointer: str, reason: Message) -> None:
+        super().__init__(source=source, pointer=pointer, reason=reason)
 
 
 def prompts_of(document: Document, *, source: str) -> tuple[Prompt, ...]:
@@ -53,15 +53,20 @@ def prompts_of(document: Document, *, source: str) -> tuple[Prompt, ...]:
     try:
         prompts = msgspec.convert(raw, type=tuple[Prompt, ...])
     except msgspec.ValidationError as error:
-        raise BadPrompt(source, f"/{EXTENSION}", str(error)) from error
-    for number, prompt in enumerate(prompts):
-        _check(prompt, source=source, pointer=f"/{EXTENSION}/{number}")
+        raise BadPrompt(source, f"/{EXTENSION}", Message("verbatim", text=str(error))) from error
+    check_prompts(prompts, source=source, pointer=f"/{EXTENSION}")
     return prompts
+
+
+def check_prompts(prompts: Iterable[Prompt], *, source: str, pointer: str) -> None:
+    """BadPrompt names the place of the first that cannot be used."""
+    for number, prompt in enumerate(prompts):
+        _check(prompt, source=source, pointer=f"{pointer}/{number}")
 
 
 def _check(prompt: Prompt, *, source: str, pointer: str) -> None:
     if not re.match(PromptName, prompt.name):
-        raise BadPrompt(source, f"{pointer}/name", "use 1 to 64 of A-Z a-z 0-9 _ -")
+        raise BadPrompt(source, f"{pointer}/name", Message("reasons.prompt.name"))
     declared = {argument.name for argument in prompt.arguments}
     used = set(PLACEHOLDER.findall(prompt.template))
     if used != declared:
@@ -69,7 +74,7 @@ def _check(prompt: Prompt, *, source: str, pointer: str) -> None:
         raise BadPrompt(
             source,
             f"{pointer}/arguments",
-            f"{', '.join(odd)} must be both declared and used in the template as {{name}}",
+            Message("reasons.prompt.arguments", names=", ".join(odd)),
         )
 
 

@@ -40,6 +40,7 @@ TOPIC = "snapshot"
 POLL_SECONDS = 0.5
 STALE_SECONDS = 5.0
 READ_SECONDS = 2.0
+FIRST_READ_SECONDS = 20.0
 MAX_VIEWS = 128
 
 _Rights = tuple[frozenset[str], frozenset[str] | None]
@@ -52,24 +53,18 @@ class FeedStale(Unavailable):
     """This process may have missed a change of configuration."""
 
     slug = "snapshot_stale"
-    title = "Configuration feed interrupted"
 
     def __init__(self) -> None:
-        super().__init__(
-            "This server has lost touch with its database, so it cannot tell who may call what. "
-            "Nothing was done; try again in a few seconds.",
-            retry_after=2,
-        )
+        super().__init__(retry_after=2)
 
 
 class UnknownBundle(NotFound):
     """No bundle of this name is offered to the caller."""
 
     slug = "unknown_bundle"
-    title = "Unknown bundle"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no bundle {name!r} here. GET /api/bundles lists yours.")
+        super().__init__(name=name)
 
 
 @dataclass(frozen=True)
@@ -260,7 +255,8 @@ class SnapshotStore:
 
     async def start(self) -> None:
         """Load the first snapshot and begin to follow changes."""
-        await self.refresh()
+        # Nobody waits for an answer yet, and where many start at once a slow start beats none.
+        await self.refresh(within=FIRST_READ_SECONDS)
         self._tasks = [
             asyncio.create_task(self._listen(), name="snapshot-listen"),
             asyncio.create_task(self._poll(), name="snapshot-poll"),
@@ -277,12 +273,12 @@ class SnapshotStore:
         await self.refresh()
         await self._bus.publish(TOPIC, str(self.generation).encode())
 
-    async def refresh(self) -> None:
-        """Check the generation and rebuild when it moved."""
+    async def refresh(self, *, within: float = READ_SECONDS) -> None:
+        """Check the generation and rebuild when it moved; reading may take `within` seconds."""
         async with self._refreshing:
             started = time.monotonic()
             async with (
-                asyncio.timeout(READ_SECONDS),
+                asyncio.timeout(within),
                 self._database.reading(of_one_moment=True) as session,
             ):
                 generation = await read_generation(session)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from msil_mcp.db.database import utc_now
 from msil_mcp.principal import Principal
 from msil_mcp.tools import models
+from msil_mcp.tools.facts import facts_of
 from msil_mcp.tools.plan import Plan
 
 
@@ -26,6 +27,7 @@ async def store_plan(session: AsyncSession, plan: Plan, *, principal: Principal)
 
 async def _store_document(session: AsyncSession, plan: Plan, *, principal: Principal) -> int:
     if plan.same_document and plan.previous is not None:
+        plan.previous.excluded = plan.excluded
         return plan.previous.id
     if plan.spec is None:
         raise RuntimeError("the spec is stored before its document")
@@ -40,6 +42,7 @@ async def _store_document(session: AsyncSession, plan: Plan, *, principal: Princ
         raw=plan.document.raw,
         report=list(plan.verdicts),
         prompts=plan.prompts,
+        excluded=plan.excluded,
         imported_by=principal.id,
     )
     session.add(document)
@@ -64,13 +67,16 @@ async def _store_versions(
     await session.flush()
     versions: list[tuple[models.Tool, models.ToolVersionRow]] = []
     for tool in plan.tools:
+        if tool.edit is not None:
+            # What people changed stays; what they would return to is the new document's.
+            tool.edit.imported = msgspec.json.encode(tool.imported).decode()
         if tool.row is None or tool.change == "unchanged":
             continue
         version = models.ToolVersionRow(
             tool_id=tool.row.id,
             number=tool.number,
             hash=tool.hash,
-            definition=msgspec.json.encode(tool.definition).decode(),
+            **facts_of(tool.definition),
             base_url=plan.base_url,
             allow_private=plan.request.allow_private,
             document_id=document_id,

@@ -1,18 +1,20 @@
 """A tool version as the snapshot holds it and every rule reads it."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 import msgspec
 
-from msil_mcp.openapi.definitions import Risk, ToolDefinition
+from msil_mcp.openapi.definitions import Confirming, Risk, ToolDefinition
 from msil_mcp.openapi.request import RequestBuilder
 from msil_mcp.openapi.validation import Validator, compile_validator
 
 
 class _Risky(msgspec.Struct):
     risk: Risk
+    confirmation: Confirming | None = None
 
 
 class _Encoded(msgspec.Struct):
@@ -63,9 +65,20 @@ class ToolVersion:
         return RequestBuilder(self.definition.request, self.base_url)
 
     @cached_property
+    def _risky(self) -> _Risky:
+        return msgspec.json.decode(self.source, type=_Risky)
+
+    @cached_property
     def is_write(self) -> bool:
-        """Whether a call has effects, so that a person must agree first."""
-        return msgspec.json.decode(self.source, type=_Risky).risk != "read"
+        """Whether a call has effects."""
+        return self._risky.risk != "read"
+
+    @cached_property
+    def needs_confirmation(self) -> bool:
+        """Whether a person must agree to a call: to a write, unless somebody said otherwise."""
+        if self._risky.confirmation is None:
+            return self.is_write
+        return self._risky.confirmation == "required"
 
     def check(self) -> None:
         """Make everything once and keep none of it; raises MsilError or MsgspecError."""
@@ -75,14 +88,24 @@ class ToolVersion:
 
     def encode(self) -> bytes:
         """The MCP Tool object a client sees, as JSON."""
-        shown = msgspec.json.decode(self.source, type=_Encoded)
-        tool: dict[str, object] = {
-            "name": shown.name,
-            "title": shown.title,
-            "description": shown.description,
-            "inputSchema": shown.input_schema,
-        }
-        if bytes(shown.output_schema) != b"null":
-            tool["outputSchema"] = shown.output_schema
-        tool["annotations"] = shown.annotations
-        return msgspec.json.encode(tool)
+        return encode_tool(self.source)
+
+
+def encode_tool(source: bytes | str) -> bytes:
+    """The MCP Tool object of a stored definition, as JSON."""
+    shown = msgspec.json.decode(source, type=_Encoded)
+    tool: dict[str, object] = {
+        "name": shown.name,
+        "title": shown.title,
+        "description": shown.description,
+        "inputSchema": shown.input_schema,
+    }
+    if bytes(shown.output_schema) != b"null":
+        tool["outputSchema"] = shown.output_schema
+    tool["annotations"] = shown.annotations
+    return msgspec.json.encode(tool)
+
+
+def estimate_tokens(encoded: bytes) -> int:
+    """About what JSON costs a model: a token for four bytes."""
+    return math.ceil(len(encoded) / 4)
