@@ -14,16 +14,17 @@ from identity.provider import running_provider
 from msil_mcp.db.database import Base, Database
 from msil_mcp.db.generation import read_generation
 from msil_mcp.egress import Egress
-from msil_mcp.errors import install_problem_handlers
 from msil_mcp.identity.api import router
 from msil_mcp.identity.authentication import cli_principal
 from msil_mcp.identity.keys import NewKey, issue_key
 from msil_mcp.identity.passwords import Passwords
+from msil_mcp.identity.provider_requests import provider_documents
 from msil_mcp.identity.roles import ensure_roles
 from msil_mcp.identity.snapshot import IdentitySnapshot, load_identity
 from msil_mcp.identity.users import create_user
-from msil_mcp.identity.wiring import build_identity, provider_documents
+from msil_mcp.identity.wiring import build_identity
 from msil_mcp.principal import BUILTIN_ROLES
+from msil_mcp.problems import install_problem_handlers
 from msil_mcp.sealing import Keyring, make_secret
 from msil_mcp.settings import Settings
 
@@ -36,6 +37,7 @@ TABLES = [
     "roles",
     "exposures",
     "ended_sessions",
+    "used_sign_ins",
     "snapshot_generation",
 ]
 
@@ -75,7 +77,7 @@ async def create_tables(database):
 @pytest.fixture
 async def database(made_database):
     async with made_database.unit_of_work() as session:
-        for name in ("api_keys", "exposures", "roles", "users", "ended_sessions"):
+        for name in ("api_keys", "exposures", "roles", "users", "ended_sessions", "used_sign_ins"):
             await session.execute(Base.metadata.tables[name].delete())
         await session.execute(Base.metadata.tables["snapshot_generation"].delete())
     return made_database
@@ -94,11 +96,16 @@ def provider(made_provider):
 
 
 @pytest.fixture(scope="session")
-async def fetch(anyio_backend):
+async def egress(anyio_backend):
     egress = Egress(Settings(_env_file=None, https_proxy=""))
     await egress.start()
-    yield provider_documents(egress)
+    yield egress
     await egress.close()
+
+
+@pytest.fixture
+def fetch(egress):
+    return provider_documents(egress)
 
 
 @dataclass
@@ -155,7 +162,7 @@ class World:
         return await self.client.post("/api/auth/login", json=body, headers=headers)
 
 
-def opener(database, passwords, fetch):
+def opener(database, passwords, egress):
     secret = make_secret()
 
     @asynccontextmanager
@@ -174,7 +181,7 @@ def opener(database, passwords, fetch):
                 world.audited.append(entry)
 
             keyring = Keyring.from_settings(settings)
-            identity = build_identity(settings, keyring, fetch=fetch, passwords=passwords)
+            identity = build_identity(settings, keyring, egress=egress, passwords=passwords)
             app.state.database = database
             app.state.identity = identity
             app.state.authenticator = identity.authenticator
@@ -190,15 +197,15 @@ def opener(database, passwords, fetch):
 
 
 @pytest.fixture
-def open_world(database, quick_passwords, fetch):
+def open_world(database, quick_passwords, egress):
     """Start a process over the database; several may run at once."""
-    return opener(database, quick_passwords, fetch)
+    return opener(database, quick_passwords, egress)
 
 
 @pytest.fixture
-def open_door(quick_passwords, fetch):
+def open_door(quick_passwords, egress):
     """Start a process that only authenticates, with the builtin roles and no database."""
-    return opener(None, quick_passwords, fetch)
+    return opener(None, quick_passwords, egress)
 
 
 @pytest.fixture

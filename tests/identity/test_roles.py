@@ -186,4 +186,4 @@ async def test_change_that_cannot_be_recorded_is_still_announced_and_says_so(wor
     with pytest.raises(OSError, match="disk full"):
         await world.client.post("/api/roles", json={"name": "desk"}, headers=admin)
 
-    assert "desk" in world.identity.authenticator._snapshot.roles
+    assert "desk" in world.identity.authenticator.snapshot.roles

@@ -6,11 +6,11 @@
 
 from fastapi import APIRouter
 
-from msil_mcp.identity import auth_api, keys_api, roles_api, users_api
+from msil_mcp.identity import auth_api, keys_api, oidc_api, roles_api, users_api
 from msil_mcp.identity.administering import AdminAudit, Announce
 
 __all__ = ["AdminAudit", "Announce", "router"]
 
 router = APIRouter()
-for part in (auth_api, users_api, keys_api, roles_api):
+for part in (auth_api, oidc_api, users_api, keys_api, roles_api):
     router.include_router(part.router)

@@ -5,19 +5,19 @@ the first one present is judged and no other is tried. Secrets are compared by l
 or plain SHA-256 of them, so that the time taken says nothing about how much of one was right.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msil_mcp.errors import Unauthenticated
-from msil_mcp.identity.key_sets import Fetch, ProviderKeys
 from msil_mcp.identity.key_usage import KeyUsage
 from msil_mcp.identity.keys import PURPOSE as KEY_PURPOSE
 from msil_mcp.identity.keys import TOKEN_CHARACTERS, looks_like_key
 from msil_mcp.identity.roles import ADMINISTRATOR
-from msil_mcp.identity.sessions import SessionCookies
+from msil_mcp.identity.sessions import Session, SessionCookies
 from msil_mcp.identity.snapshot import IdentitySnapshot, KeyRecord
 from msil_mcp.identity.tokens import LEEWAY_SECONDS, TokenVerifier
 from msil_mcp.principal import BUILTIN_ROLES, Principal
@@ -26,6 +26,9 @@ from msil_mcp.settings import Settings
 
 CACHED_PRINCIPALS: Final = 8192
 REVERIFY_SECONDS: Final = 60.0
+YOUNG_SECONDS: Final = 10.0
+NEWS_SECONDS: Final = 2.0
+"""A change in any process is in the snapshot of every other within one."""
 NEVER: Final = float("inf")
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
 
@@ -34,54 +37,36 @@ class NoCredential(Unauthenticated):
     """The request carries nothing to authenticate."""
 
     slug = "no_credential"
-    title = "Authentication required"
 
     def __init__(self, *, tokens: bool) -> None:
-        ways = "an API key or an access token" if tokens else "an API key"
-        super().__init__(
-            f"Send {ways} as `Authorization: Bearer …`. An administrator makes keys in the Admin "
-            "UI or with: msil-mcp keys create"
-        )
+        super().__init__(case="key_or_token" if tokens else "key")
 
 
 class BadAuthorization(Unauthenticated):
     """The Authorization header is not one bearer token."""
 
     slug = "bad_authorization"
-    title = "Bad Authorization header"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The Authorization header must read `Bearer` and one API key or access token.",
-            challenge='Bearer error="invalid_request"',
-        )
+        super().__init__(challenge='Bearer error="invalid_request"')
 
 
 class BadKey(Unauthenticated):
     """The API key is not, or no longer, one of ours."""
 
     slug = "invalid_api_key"
-    title = "Invalid API key"
 
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"The API key {why}. Ask an administrator for a new one.",
-            challenge='Bearer error="invalid_token"',
-        )
+    def __init__(self, *, case: str, **told: Any) -> None:
+        super().__init__(case=case, challenge='Bearer error="invalid_token"', **told)
 
 
 class TokensNotAccepted(Unauthenticated):
     """A token came, and no identity provider is configured."""
 
     slug = "tokens_not_accepted"
-    title = "Access tokens are not accepted"
 
     def __init__(self) -> None:
-        super().__init__(
-            "This is not an API key of this service (they start with msil_), and it accepts no "
-            "access tokens: no identity provider is configured (MSIL_OIDC_ISSUER).",
-            challenge='Bearer error="invalid_token"',
-        )
+        super().__init__(challenge='Bearer error="invalid_token"')
 
 
 class _Known(NamedTuple):
@@ -110,13 +95,17 @@ class RequestAuthenticator:
         self._default_role = settings.oidc_default_role
         self._metadata = f'resource_metadata="{settings.base_url}{METADATA_PATH}"'
         self._clock = clock
-        self._snapshot = IdentitySnapshot()
+        self.snapshot = IdentitySnapshot()
+        self._used_at = 0.0
+        self._newer = asyncio.Event()
         self._known: dict[bytes, _Known] = {}
 
     def use(self, snapshot: IdentitySnapshot) -> None:
         """Judge by this snapshot from the next request on."""
-        self._snapshot = snapshot
+        self.snapshot, self._used_at = snapshot, self._clock()
         self._known = {}
+        self._newer.set()
+        self._newer = asyncio.Event()
 
     async def authenticate(self, headers: Mapping[str, str], /) -> Principal:
         """The caller these headers prove; their names are lower case, or looked up without case."""
@@ -135,18 +124,18 @@ class RequestAuthenticator:
             raise
 
     async def _judge(self, headers: Mapping[str, str]) -> Principal:
-        snapshot = self._snapshot
+        snapshot = self.snapshot
         authorization, key = headers.get("authorization"), headers.get("x-api-key")
         if authorization:
             known = await self._bearer(_bearer_token(authorization), snapshot)
         elif key:
             known = self._by_key(key, snapshot)
         elif cookie := self._sessions.present(headers):
-            return self._by_session(cookie, headers, snapshot)
+            return await self._by_session(cookie, headers)
         else:
             raise NoCredential(tokens=self._tokens is not None)
         # A snapshot that arrived while a token was being checked must not meet an older answer.
-        if snapshot is self._snapshot:
+        if snapshot is self.snapshot:
             self._remember(authorization or key or "", known)
         return known.principal
 
@@ -164,7 +153,7 @@ class RequestAuthenticator:
 
     def _by_key(self, key: str, snapshot: IdentitySnapshot) -> _Known:
         if len(key) != TOKEN_CHARACTERS or not looks_like_key(key):
-            raise BadKey("is not complete: it starts with msil_ and has 57 characters")
+            raise BadKey(case="incomplete", length=TOKEN_CHARACTERS)
         record = next(
             (
                 found
@@ -175,9 +164,9 @@ class RequestAuthenticator:
         )
         now = self._clock()
         if record is None:
-            raise BadKey("is not known here; it may have been revoked")
+            raise BadKey(case="unknown")
         if record.expires_at is not None and record.expires_at.timestamp() <= now:
-            raise BadKey(f"expired at {record.expires_at.isoformat(timespec='seconds')}")
+            raise BadKey(case="expired", at=record.expires_at.isoformat(timespec="seconds"))
         principal = _key_principal(record, snapshot)
         self._usage.note(record.id, now)
         until = NEVER if record.expires_at is None else record.expires_at.timestamp()
@@ -202,12 +191,13 @@ class RequestAuthenticator:
         )
         return _Known(principal, min(end, self._clock() + REVERIFY_SECONDS), None)
 
-    def _by_session(
-        self, cookie: str, headers: Mapping[str, str], snapshot: IdentitySnapshot
-    ) -> Principal:
+    async def _by_session(self, cookie: str, headers: Mapping[str, str]) -> Principal:
         session = self._sessions.open(cookie)
-        user = self._sessions.user_of(session, snapshot)
         self._sessions.insist_on_own_site(headers)
+        if session.user_id not in self.snapshot.users:
+            await self._wait_for_news(of=session)
+        snapshot = self.snapshot
+        user = self._sessions.user_of(session, snapshot)
         return Principal(
             id=f"user:{user.id}",
             kind="user",
@@ -217,10 +207,21 @@ class RequestAuthenticator:
             expires_at=datetime.fromtimestamp(session.expires_at, UTC),
             attributes={
                 "username": user.username,
-                "language": user.language,
+                **({"locale": locale} if (locale := user.preferences.get("locale")) else {}),
                 **({"email": user.email} if user.email else {}),
+                **({"issuer": user.issuer} if user.issuer else {}),
             },
         )
+
+    async def _wait_for_news(self, *, of: Session) -> None:
+        """Somebody may have become known in another process, later than this snapshot was read."""
+        if not self._used_at < of.began_at <= self._clock() < of.began_at + YOUNG_SECONDS:
+            return
+        try:
+            async with asyncio.timeout(NEWS_SECONDS):
+                await self._newer.wait()
+        except TimeoutError:
+            return
 
 
 def cli_principal() -> Principal:
@@ -234,20 +235,12 @@ def cli_principal() -> Principal:
     )
 
 
-def token_verifier(settings: Settings, *, fetch: Fetch) -> TokenVerifier | None:
-    """The verifier of the configured issuer's tokens; None where none is configured."""
-    if not settings.oidc_issuer:
-        return None
-    keys = ProviderKeys(issuer=settings.oidc_issuer, url=settings.oidc_jwks_url, fetch=fetch)
-    return TokenVerifier.from_settings(settings, keys=keys)
-
-
 def _key_principal(record: KeyRecord, snapshot: IdentitySnapshot) -> Principal:
     roles, attributes = record.roles, {}
     if record.owner_id is not None:
         owner = snapshot.users.get(record.owner_id)
         if owner is None:
-            raise BadKey("belongs to a user who has been disabled")
+            raise BadKey(case="owner_disabled")
         roles = roles & owner.roles
         attributes = {"owner": f"user:{owner.id}"}
     return Principal(

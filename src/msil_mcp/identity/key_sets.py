@@ -7,7 +7,7 @@ nothing. When the provider is down the keys of before stay in use.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.util import base64_to_int
 
 from msil_mcp.errors import MsilError, Unavailable
+from msil_mcp.identity.discovery import BadProviderDocument, Fetch, metadata_url, read_metadata
 
 FRESH_SECONDS: Final = 600.0
 FLOOR_SECONDS: Final = 60.0
@@ -30,9 +31,6 @@ KINDS: Final[dict[str, type[RSAKey] | type[ECKey] | type[OKPKey]]] = {
     "OKP": OKPKey,
 }
 
-Fetch = Callable[[str], Awaitable[bytes]]
-"""GET a document; raises a MsilError when there is none to be had."""
-
 log = structlog.get_logger()
 
 
@@ -40,29 +38,9 @@ class KeysUnavailable(Unavailable):
     """No keys were ever fetched, so no token can be judged."""
 
     slug = "identity_provider_unavailable"
-    title = "Identity provider unavailable"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The identity provider's keys cannot be fetched, so access tokens cannot be checked. "
-            "Try again in a few seconds, or use an API key.",
-            retry_after=FIRST_FLOOR_SECONDS,
-        )
-
-
-class BadKeyDocument(MsilError):
-    """The provider's metadata or key set is not what the specifications say."""
-
-    slug = "bad_key_document"
-    title = "Bad key document"
-
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"{url}: {why}")
-
-
-class _Metadata(msgspec.Struct):
-    issuer: str
-    jwks_uri: str
+        super().__init__(retry_after=FIRST_FLOOR_SECONDS)
 
 
 class _KeySet(msgspec.Struct):
@@ -138,16 +116,8 @@ class ProviderKeys:
     async def _url(self) -> str:
         if self._configured or self._found:
             return self._configured or self._found
-        url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-        try:
-            metadata = msgspec.json.decode(await self._fetch(url), type=_Metadata)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise BadKeyDocument(url, f"is not provider metadata: {error}") from error
-        if metadata.issuer != self._issuer:
-            raise BadKeyDocument(url, f"names another issuer, {metadata.issuer}")
-        if self._issuer.startswith("https:") and not metadata.jwks_uri.startswith("https:"):
-            raise BadKeyDocument(url, "names a key set that is not at an https address")
-        self._found = metadata.jwks_uri
+        document = await self._fetch(metadata_url(self._issuer))
+        self._found = read_metadata(document, issuer=self._issuer).jwks_uri
         return self._found
 
 
@@ -155,10 +125,10 @@ def _read_keys(document: bytes, *, url: str) -> tuple[Key, ...]:
     try:
         described = msgspec.json.decode(document, type=_KeySet).keys[:MAX_KEYS]
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadKeyDocument(url, f"is not a key set: {error}") from error
+        raise BadProviderDocument(url, f"is not a key set: {error}") from error
     keys = [key for item in described if (key := _read_key(item)) is not None]
     if not keys:
-        raise BadKeyDocument(url, "has no usable key")
+        raise BadProviderDocument(url, "has no usable key")
     return tuple(keys)
 
 

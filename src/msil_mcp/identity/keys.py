@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from msil_mcp.db.database import utc_now
 from msil_mcp.db.generation import bump_generation
@@ -20,6 +21,7 @@ from msil_mcp.errors import Conflict, Forbidden, NotFound, Unprocessable
 from msil_mcp.identity.roles import check_grant
 from msil_mcp.identity.tables import ApiKey
 from msil_mcp.identity.users import find_user
+from msil_mcp.locales import Message
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Mac
 
@@ -28,6 +30,7 @@ SCHEME = "msil_"
 ALPHABET = string.ascii_letters + string.digits
 PREFIX_CHARACTERS = 8
 SECRET_CHARACTERS = 43
+IN_USE = timedelta(days=7)
 TOKEN_CHARACTERS = len(SCHEME) + PREFIX_CHARACTERS + 1 + SECRET_CHARACTERS
 
 
@@ -35,43 +38,33 @@ class KeyNotFound(NotFound):
     """No API key has the id."""
 
     slug = "key_not_found"
-    title = "API key not found"
 
     def __init__(self, key_id: int) -> None:
-        super().__init__(f"There is no API key {key_id}. GET /api/keys lists them.")
+        super().__init__(key_id=key_id)
 
 
 class KeyEnded(Conflict):
     """The key was revoked or has expired, so there is nothing to rotate."""
 
     slug = "key_ended"
-    title = "API key ended"
 
     def __init__(self, key_id: int) -> None:
-        super().__init__(f"The API key {key_id} is revoked or expired. Make a new one instead.")
+        super().__init__(key_id=key_id)
 
 
 class BadExpiry(Unprocessable):
     """The expiry is not in the future."""
 
     slug = "bad_expiry"
-    title = "Bad expiry"
-
-    def __init__(self) -> None:
-        super().__init__("expires_at must be in the future, with a zone.")
 
 
 class ScopesExceedOwn(Forbidden):
     """A caller held to some tools tried to make a key that reaches others."""
 
     slug = "scopes_exceed_own"
-    title = "Scopes exceed your own"
 
     def __init__(self, own: frozenset[str]) -> None:
-        super().__init__(
-            f"Your own credential is held to these scopes: {', '.join(sorted(own)) or 'none'}. "
-            "A key you make can have these or fewer."
-        )
+        super().__init__(scopes=", ".join(sorted(own)) or Message("words.none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +120,26 @@ async def list_keys(session: AsyncSession, *, after: int, limit: int) -> Sequenc
     """Keys by id, one more than asked for, revoked ones included."""
     query = select(ApiKey).where(ApiKey.id > after).order_by(ApiKey.id).limit(limit + 1)
     return list(await session.scalars(query))
+
+
+async def count_expiring(session: AsyncSession, *, within: timedelta) -> int:
+    """Keys used in the last week that expire so soon and have no successor."""
+    now, newer = utc_now(), aliased(ApiKey)
+    successor = exists().where(
+        newer.name == ApiKey.name,
+        newer.owner_id.is_not_distinct_from(ApiKey.owner_id),
+        newer.id > ApiKey.id,
+        newer.revoked_at.is_(None),
+        or_(newer.expires_at.is_(None), newer.expires_at > ApiKey.expires_at),
+    )
+    query = select(func.count()).where(
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at > now,
+        ApiKey.expires_at <= now + within,
+        ApiKey.last_used_at >= now - IN_USE,
+        ~successor,
+    )
+    return (await session.execute(query)).scalar_one()
 
 
 async def revoke_key(session: AsyncSession, *, key_id: int) -> ApiKey:

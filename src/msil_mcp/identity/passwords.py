@@ -23,13 +23,9 @@ class WeakPassword(Unprocessable):
     """The password is too short, too long or too uniform to protect an account."""
 
     slug = "weak_password"
-    title = "Weak password"
 
     def __init__(self) -> None:
-        super().__init__(
-            f"Choose a password of {MIN_CHARACTERS} to {MAX_CHARACTERS} characters with at least "
-            "five different ones. Several unrelated words make a good one."
-        )
+        super().__init__(least=MIN_CHARACTERS, most=MAX_CHARACTERS)
 
 
 def generate_password() -> str:

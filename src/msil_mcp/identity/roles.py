@@ -31,59 +31,45 @@ class UnknownRole(NotFound):
     """A role was named that does not exist."""
 
     slug = "unknown_role"
-    title = "Unknown role"
 
     def __init__(self, names: Iterable[str]) -> None:
-        super().__init__(
-            f"There is no role named {', '.join(sorted(names))}. GET /api/roles lists them."
-        )
+        super().__init__(names=", ".join(sorted(names)))
 
 
 class RoleExists(Conflict):
     """The name is taken."""
 
     slug = "role_exists"
-    title = "Role exists"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"A role named {name} exists already. Change it, or choose another name.")
+        super().__init__(name=name)
 
 
 class BuiltinRole(Conflict):
     """A builtin role follows the product and cannot be changed."""
 
     slug = "builtin_role"
-    title = "Builtin role"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The role {name} is part of the product and stays as it is. Make a role of your own."
-        )
+        super().__init__(name=name)
 
 
 class RoleInUse(Conflict):
     """Users or keys still carry the role."""
 
     slug = "role_in_use"
-    title = "Role in use"
 
     def __init__(self, name: str, *, users: int, keys: int) -> None:
-        super().__init__(
-            f"The role {name} is still carried by {users} users and {keys} API keys. "
-            "Take it from them first."
-        )
+        super().__init__(name=name, users=users, keys=keys)
 
 
 class GrantExceedsOwn(Forbidden):
     """Somebody tried to give away more than they have."""
 
     slug = "grant_exceeds_own"
-    title = "Grant exceeds your own rights"
 
     def __init__(self, missing: Iterable[str]) -> None:
-        super().__init__(
-            f"You cannot grant what you do not have yourself: {', '.join(sorted(missing))}."
-        )
+        super().__init__(missing=", ".join(sorted(missing)))
 
 
 async def ensure_roles(session: AsyncSession, *, show_user_all: bool = False) -> bool:
@@ -211,7 +197,7 @@ async def conceal(session: AsyncSession, *, exposure_id: int) -> RoleExposure:
     await bump_generation(session)
     exposure = await session.get(RoleExposure, exposure_id)
     if exposure is None:
-        raise NotFound(f"There is no exposure {exposure_id}. It may have been removed already.")
+        raise NotFound(case="exposure", exposure=exposure_id)
     if exposure.role == ADMINISTRATOR and exposure.kind == "all":
         raise BuiltinRole(ADMINISTRATOR)
     await session.delete(exposure)

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from msil_mcp.db.database import database_of
@@ -71,7 +72,7 @@ class ExposureBody(BaseModel):
     @model_validator(mode="after")
     def _target_goes_with_kind(self) -> Self:
         if (self.kind == "all") == bool(self.target):
-            raise ValueError("target names the bundle or tool, and stays away with kind all")
+            raise PydanticCustomError("role_target", "target does not go with kind")
         return self
 
 

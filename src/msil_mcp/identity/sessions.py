@@ -1,4 +1,4 @@
-"""Browser sessions of local users: a sealed cookie that proves itself without the database.
+"""Browser sessions of people: a sealed cookie that proves itself without the database.
 
 A session counts only on a request from this product's own pages. The method does not matter: a
 browser says where a request comes from (`Origin`, `Sec-Fetch-Site`), and a script of another site
@@ -8,7 +8,7 @@ can neither forge that nor send the custom header that other programs use instea
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Forbidden, Unauthenticated
+from msil_mcp.identity.cookies import read_cookie
 from msil_mcp.identity.snapshot import IdentitySnapshot, UserRecord
-from msil_mcp.identity.tables import EndedSession, User
+from msil_mcp.identity.tables import EndedSession, UsedSignIn, User
 from msil_mcp.sealing import BadSeal, Keyring
 from msil_mcp.settings import LOOPBACK, Settings
 
@@ -28,37 +29,31 @@ SESSION_SECONDS: Final = 12 * 3600
 MAX_COOKIE: Final = 1024
 OWN_SITES: Final = frozenset({"same-origin", "none"})
 
+Way = Literal["password", "loopback", "oidc"]
+"""How somebody signed in."""
+
 
 class CrossSiteRequest(Forbidden):
     """A session cookie came with a request another site may have caused."""
 
     slug = "cross_site_request"
-    title = "Cross-site request"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A session works only from this product's own pages. Programs that are not browsers "
-            "send the header X-Requested-With, or better, use an API key."
-        )
 
 
 class SessionEnded(Unauthenticated):
     """The session is over: expired, signed out, or ended by a change to the account."""
 
     slug = "session_ended"
-    title = "Session ended"
-
-    def __init__(self) -> None:
-        super().__init__("Your session has ended. Sign in again.")
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What the cookie seals; `expires_at` in seconds of the epoch."""
+    """What the cookie seals; times in seconds of the epoch."""
 
     id: str
     user_id: int
     epoch: int
     expires_at: int
+    way: Way = "password"
+    began_at: float = 0.0
 
 
 class SessionCookies:
@@ -70,17 +65,20 @@ class SessionCookies:
         self._sealer = keyring.sealer(PURPOSE)
         self._secure = settings.base_url.startswith("https:")
         self._origins = frozenset({settings.base_url, *settings.allowed_origins})
-        self._loopback = urlsplit(settings.base_url).hostname in LOOPBACK
+        self._loopback = host_of(settings.base_url) in LOOPBACK
         self._clock = clock
         self.name = "__Host-msil_session" if self._secure else "msil_session"
 
-    def start(self, user: User, response: Response) -> None:
+    def start(self, user: User | UserRecord, response: Response, *, way: Way) -> None:
         """Set the cookie of a new session."""
+        now = self._clock()
         session = Session(
             id=secrets.token_hex(16),
             user_id=user.id,
             epoch=user.session_epoch,
-            expires_at=int(self._clock()) + SESSION_SECONDS,
+            expires_at=int(now) + SESSION_SECONDS,
+            way=way,
+            began_at=now,
         )
         response.set_cookie(
             self.name,
@@ -97,11 +95,7 @@ class SessionCookies:
 
     def present(self, headers: Mapping[str, str]) -> str | None:
         """The session cookie's value, if the request carries one."""
-        for part in headers.get("cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == self.name:
-                return value
-        return None
+        return read_cookie(headers, self.name)
 
     def open(self, cookie: str) -> Session:
         """The session a cookie seals, not yet compared with the account; or SessionEnded."""
@@ -132,14 +126,20 @@ class SessionCookies:
     def is_own_site(self, headers: Mapping[str, str], *, default: bool) -> bool:
         """Whether a browser sent the request for our own pages; `default` if none says anything."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if origin is not None:
-            return origin in self._origins or (self._loopback and _is_loopback(origin))
-        return default if site is None else site in OWN_SITES
+        if origin is not None and origin in self._origins:
+            return True
+        if origin is not None and not (self._loopback and host_of(origin) in LOOPBACK):
+            return False
+        # Of a loopback origin the port may differ, behind a proxy of development; that it is no
+        # other program's page the browser says.
+        return (default or origin is not None) if site is None else site in OWN_SITES
 
 
 async def forget_ended_sessions(session: AsyncSession) -> None:
-    """Delete what says that a session was ended, once its cookie has expired anyway."""
-    await session.execute(delete(EndedSession).where(EndedSession.expires_at < int(time.time())))
+    """Delete what says that a session or a sign-in was ended, once it has expired anyway."""
+    now = int(time.time())
+    await session.execute(delete(EndedSession).where(EndedSession.expires_at < now))
+    await session.execute(delete(UsedSignIn).where(UsedSignIn.expires_at < now))
 
 
 async def end_session(session: AsyncSession, *, ended: Session) -> None:
@@ -151,5 +151,9 @@ async def end_session(session: AsyncSession, *, ended: Session) -> None:
     await bump_generation(session)
 
 
-def _is_loopback(origin: str) -> bool:
-    return urlsplit(origin).hostname in LOOPBACK
+def host_of(url: str) -> str | None:
+    """The host a URL or an origin names; None when it names none that can be read."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

@@ -28,13 +28,6 @@ class SignInRefused(Unauthenticated):
     """No session for this username and password."""
 
     slug = "sign_in_refused"
-    title = "Sign-in refused"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The username or the password is wrong, or there were too many attempts. Check both "
-            "and try again in a few minutes, or ask an administrator to set a new password."
-        )
 
 
 async def sign_in(
@@ -47,13 +40,18 @@ async def sign_in(
     if user is None or not matches:
         log.warning("sign_in_refused", user_id=user.id if user else None)
         raise SignInRefused
+    await note_sign_in(database, user_id=user.id)
+    return user
+
+
+async def note_sign_in(database: Database, *, user_id: int) -> None:
+    """The user is in: earlier failures are forgiven."""
     async with database.unit_of_work() as session:
         await session.execute(
             update(User)
-            .where(User.id == user.id)
+            .where(User.id == user_id)
             .values(failed_logins=0, locked_until=None, last_login_at=utc_now())
         )
-    return user
 
 
 def pause_after(failures: int) -> timedelta | None:

@@ -26,15 +26,17 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """What a session of a local user is checked against; inactive users have no record."""
+    """What a person's session is checked against; inactive users have no record."""
 
     id: int
     username: str
     display_name: str
     email: str | None
-    language: str
+    preferences: Mapping[str, str]
     roles: frozenset[str]
     session_epoch: int
+    has_password: bool
+    issuer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def _user_record(row: User) -> UserRecord:
         username=row.username,
         display_name=row.display_name,
         email=row.email,
-        language=row.language,
+        preferences=row.preferences,
         roles=frozenset(row.roles),
         session_epoch=row.session_epoch,
+        has_password=row.password_hash is not None,
+        issuer=row.issuer,
     )

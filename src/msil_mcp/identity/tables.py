@@ -1,4 +1,4 @@
-"""The tables of identity: users, API keys, roles, what roles may see, and sessions ended early."""
+"""The tables of identity: users, API keys, roles, what roles may see, and what is used up."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,18 +12,24 @@ ExposureKind = Literal["all", "bundle", "tool"]
 
 
 class User(Base):
-    """A local account; `session_epoch` grows when all of its sessions must end."""
+    """An account; `session_epoch` grows when all of its sessions must end.
+
+    Whom an identity provider knows has the provider's `issuer` and `subject`, and no password.
+    """
 
     __tablename__ = "users"
+    __table_args__ = (Index("uq_users_issuer_subject", "issuer", "subject", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
     display_name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(254))
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    issuer: Mapped[str | None] = mapped_column(String(500))
+    subject: Mapped[str | None] = mapped_column(String(255))
     roles: Mapped[list[str]] = mapped_column(JSON, default=list)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
-    language: Mapped[str] = mapped_column(String(16), default="en")
+    preferences: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_logins: Mapped[int] = mapped_column(default=0)
@@ -80,4 +86,13 @@ class EndedSession(Base):
     __tablename__ = "ended_sessions"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class UsedSignIn(Base):
+    """A sign-in with the identity provider that was brought to its end; none ends twice."""
+
+    __tablename__ = "used_sign_ins"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)

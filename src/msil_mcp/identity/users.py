@@ -5,7 +5,7 @@ generation first: that row's lock puts changes in a line, so that two administra
 each other, nor take the same name, at the same moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict, NotFound
 from msil_mcp.identity.passwords import Passwords, generate_password
+from msil_mcp.identity.preferences import Preferences
 from msil_mcp.identity.roles import ADMINISTRATOR, check_grant
 from msil_mcp.identity.tables import User
 from msil_mcp.principal import Principal
@@ -25,32 +26,30 @@ class UsernameTaken(Conflict):
     """Another user has the name, in whatever case."""
 
     slug = "username_taken"
-    title = "Username taken"
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"There is a user named {username} already. Choose another name.")
+        super().__init__(username=username)
 
 
 class UserNotFound(NotFound):
     """No user has the id."""
 
     slug = "user_not_found"
-    title = "User not found"
 
     def __init__(self, user: int | str) -> None:
-        super().__init__(f"There is no user {user}. GET /api/users lists them.")
+        super().__init__(user=user)
+
+
+class ProviderAccount(Conflict):
+    """A password would let somebody in whom the identity provider keeps out."""
+
+    slug = "provider_account"
 
 
 class LastAdministrator(Conflict):
     """The change would leave nobody able to administer."""
 
     slug = "last_administrator"
-    title = "Last administrator"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This is the last active administrator. Make another user an administrator first."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class UserChange:
     email: str | None = None
     roles: Sequence[str] | None = None
     active: bool | None = None
-    language: str | None = None
+    preferences: Preferences | None = None
 
 
 async def create_user(
@@ -73,7 +72,7 @@ async def create_user(
     password_hash: str | None,
     by: Principal,
     email: str | None = None,
-    language: str = "en",
+    preferences: Mapping[str, str] | None = None,
 ) -> User:
     """A new active user; without a password hash nobody can sign in as it yet."""
     await bump_generation(session)
@@ -87,7 +86,7 @@ async def create_user(
         email=email,
         password_hash=password_hash,
         roles=sorted(set(roles)),
-        language=language,
+        preferences=dict(preferences or {}),
     )
     session.add(user)
     await session.flush()
@@ -126,13 +125,23 @@ async def update_user(
     demoted = change.roles is not None and ADMINISTRATOR not in change.roles
     if change.active is False or demoted:
         await _keep_an_administrator(session, leaving=user)
-    for name in ("display_name", "email", "active", "language"):
+    for name in ("display_name", "email", "active"):
         if (value := getattr(change, name)) is not None:
             setattr(user, name, value)
+    if change.preferences is not None:
+        user.preferences = change.preferences.onto(user.preferences)
     if change.roles is not None:
         user.roles = sorted(set(change.roles))
     if change.active is False:
         user.session_epoch += 1
+    return user
+
+
+async def set_preferences(session: AsyncSession, *, user_id: int, preferences: Preferences) -> User:
+    """Change how a person wants to be met; what is absent stays."""
+    await bump_generation(session)
+    user = await lock_user(session, user_id=user_id)
+    user.preferences = preferences.onto(user.preferences)
     return user
 
 
@@ -143,6 +152,8 @@ async def set_password(
     await bump_generation(session)
     user = await lock_user(session, user_id=user_id)
     await check_grant(session, roles=user.roles, by=by)
+    if user.issuer is not None:
+        raise ProviderAccount
     user.password_hash = password_hash
     user.failed_logins, user.locked_until = 0, None
     user.session_epoch += 1

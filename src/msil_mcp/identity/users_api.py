@@ -1,4 +1,4 @@
-"""/api/users: local accounts."""
+"""/api/users: accounts, those of an identity provider's people among them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,8 +10,10 @@ from starlette.requests import Request
 from msil_mcp.db.database import database_of
 from msil_mcp.identity.administering import administering
 from msil_mcp.identity.passwords import generate_password
+from msil_mcp.identity.preferences import Preferences
 from msil_mcp.identity.users import (
     LastAdministrator,
+    ProviderAccount,
     UserChange,
     UsernameTaken,
     UserNotFound,
@@ -28,12 +30,11 @@ from msil_mcp.principal import Principal, require
 router = APIRouter(prefix="/api/users", tags=["users"])
 UserAdmin = Annotated[Principal, Depends(require("users:manage"))]
 RoleName = Annotated[str, Field(max_length=64)]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=16)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 
 class UserView(BaseModel):
-    """A user, without anything that could sign in as them."""
+    """A user, without anything that could sign in as them; `issuer` knows whom it vouches for."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -43,10 +44,11 @@ class UserView(BaseModel):
     email: str | None
     roles: list[str]
     active: bool
-    language: str
+    preferences: Preferences
     created_at: datetime
     last_login_at: datetime | None
     locked_until: datetime | None
+    issuer: str | None
 
 
 class UserBody(BaseModel):
@@ -58,7 +60,7 @@ class UserBody(BaseModel):
     display_name: str = Field(min_length=1, max_length=200)
     email: Email | None = None
     roles: list[RoleName] = Field(default=["user"], max_length=32)
-    language: Language = "en"
+    preferences: Preferences = Field(default_factory=Preferences)
     password: SecretStr | None = Field(None, max_length=256)
 
 
@@ -71,7 +73,7 @@ class UserPatch(BaseModel):
     email: Email | None = None
     roles: list[RoleName] | None = Field(None, max_length=32)
     active: bool | None = None
-    language: Language | None = None
+    preferences: Preferences | None = None
 
 
 class PasswordBody(BaseModel):
@@ -118,6 +120,7 @@ async def add_user(body: UserBody, admin: UserAdmin, request: Request) -> UserWi
     chosen = PasswordBody(password=body.password).chosen()
     encoded = await identity_of(request).passwords.hash(chosen)
     facts = body.model_dump(exclude={"password"})
+    facts["preferences"] = body.preferences.chosen()
     async with administering(request, admin) as change:
         user = await create_user(change.session, **facts, password_hash=encoded, by=admin)
         change.record("user.created", f"user:{user.id}", username=user.username, roles=user.roles)
@@ -133,13 +136,22 @@ async def change_user(
     wanted = body.model_dump(exclude_none=True)
     async with administering(request, admin) as change:
         user = await update_user(
-            change.session, user_id=user_id, change=UserChange(**wanted), by=admin
+            change.session,
+            user_id=user_id,
+            change=UserChange(**wanted | {"preferences": body.preferences}),
+            by=admin,
         )
         change.record("user.changed", f"user:{user.id}", **wanted)
     return UserView.model_validate(user)
 
 
-@router.post("/{user_id}/password", responses={404: {"description": UserNotFound.title}})
+@router.post(
+    "/{user_id}/password",
+    responses={
+        404: {"description": UserNotFound.title},
+        409: {"description": ProviderAccount.title},
+    },
+)
 async def reset_password(
     user_id: int, body: PasswordBody, admin: UserAdmin, request: Request
 ) -> UserWithPassword:

@@ -1,22 +1,22 @@
 """The parts of identity that the routes and the composition root share."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import Request
 
-from msil_mcp.egress import Egress, EgressError, FetchFailed
-from msil_mcp.identity.authentication import RequestAuthenticator, token_verifier
-from msil_mcp.identity.key_sets import Fetch
+from msil_mcp.egress import Egress
+from msil_mcp.identity.authentication import RequestAuthenticator
+from msil_mcp.identity.key_sets import ProviderKeys
 from msil_mcp.identity.key_usage import KeyUsage
 from msil_mcp.identity.keys import PURPOSE
+from msil_mcp.identity.oidc import OidcSignIn
+from msil_mcp.identity.one_click import OneClick
 from msil_mcp.identity.passwords import Passwords
+from msil_mcp.identity.provider_requests import provider_documents, provider_requests
 from msil_mcp.identity.sessions import SessionCookies
+from msil_mcp.identity.tokens import TokenVerifier
 from msil_mcp.sealing import Keyring, Mac
 from msil_mcp.settings import Settings
-
-PROVIDER_SECONDS: Final = 5.0
-PROVIDER_BYTES: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,26 @@ class Identity:
     passwords: Passwords
     usage: KeyUsage
     key_mac: Mac
+    one_click: OneClick
+    oidc: OidcSignIn | None
 
 
 def build_identity(
-    settings: Settings, keyring: Keyring, *, fetch: Fetch, passwords: Passwords | None = None
+    settings: Settings, keyring: Keyring, *, egress: Egress, passwords: Passwords | None = None
 ) -> Identity:
-    """Everything of identity that lives as long as the process; `fetch` gets the JWKS."""
+    """Everything of identity that lives as long as the process."""
     sessions, usage = SessionCookies(settings, keyring), KeyUsage()
+    tokens, oidc = None, None
+    if settings.oidc_issuer:
+        fetch = provider_documents(egress)
+        keys = ProviderKeys(issuer=settings.oidc_issuer, url=settings.oidc_jwks_url, fetch=fetch)
+        tokens = TokenVerifier.from_settings(settings, keys=keys)
+        if settings.oidc_client_id:
+            oidc = OidcSignIn(
+                settings, keyring, keys=keys, fetch=fetch, send=provider_requests(egress)
+            )
     authenticator = RequestAuthenticator(
-        settings=settings,
-        keyring=keyring,
-        sessions=sessions,
-        usage=usage,
-        tokens=token_verifier(settings, fetch=fetch),
+        settings=settings, keyring=keyring, sessions=sessions, usage=usage, tokens=tokens
     )
     return Identity(
         authenticator=authenticator,
@@ -48,34 +55,9 @@ def build_identity(
         passwords=passwords or Passwords(),
         usage=usage,
         key_mac=keyring.mac(PURPOSE),
+        one_click=OneClick(settings),
+        oidc=oidc,
     )
-
-
-def provider_documents(egress: Egress) -> Fetch:
-    """Get an identity provider's documents, by way of the proxy or from a private network.
-
-    The provider was named in the settings, so an address that is refused to others is allowed.
-    """
-
-    async def get(url: str, *, allow_private: bool) -> bytes:
-        answer = await egress.fetch(
-            url,
-            purpose="identity_provider",
-            timeout_seconds=PROVIDER_SECONDS,
-            max_bytes=PROVIDER_BYTES,
-            allow_private=allow_private,
-        )
-        return answer.body
-
-    async def fetch(url: str) -> bytes:
-        try:
-            return await get(url, allow_private=False)
-        except FetchFailed:
-            raise
-        except EgressError:
-            return await get(url, allow_private=True)
-
-    return fetch
 
 
 def identity_of(request: Request) -> Identity:
