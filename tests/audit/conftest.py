@@ -12,8 +12,9 @@ from audit.trails import TABLES, WORK, execute
 from msil_mcp.audit.api import router
 from msil_mcp.audit.trail import Audit
 from msil_mcp.db.database import Base, Database
-from msil_mcp.errors import Unauthenticated, install_problem_handlers
+from msil_mcp.errors import Unauthenticated
 from msil_mcp.principal import Principal
+from msil_mcp.problems import install_problem_handlers
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
 
@@ -60,8 +61,20 @@ def keyring():
 
 
 @pytest.fixture
-async def audit(database, keyring):
-    trail = Audit(database=database, keyring=keyring, settings=Settings())
+def troubles():
+    """What the trail told of rows that failed and of alterations."""
+    return []
+
+
+@pytest.fixture
+async def audit(database, keyring, troubles):
+    trail = Audit(
+        database=database,
+        keyring=keyring,
+        settings=Settings(),
+        on_failure=lambda rows: troubles.append(("failed", rows)),
+        on_alteration=lambda: troubles.append(("altered",)),
+    )
     await trail.start()
     yield trail
     await trail.close()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from audit.trails import CALLER, call, execute
+from msil_mcp.audit import search
 from msil_mcp.principal import Principal
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +57,14 @@ async def correlations(client, **query):
         ({"until": "2026-03-01T09:01:00Z"}, [1, 0]),
         ({"since": "2026-03-01T09:01:00", "until": "2026-03-01T14:32:00+05:30"}, [3, 2]),
         ({"kind": "admin"}, []),
+        ({"who": "user:9"}, [7]),
+        ({"who": "ASH"}, [7]),
+        ({"q": "bk2603010003"}, [3]),
+        ({"q": "PUNE asha"}, [7]),
+        ({"q": "100%"}, []),
+        ({"q": "\x00", "limit": 1}, [9]),
+        ({"rule": "approve"}, []),
+        ({"error": "rate_limited"}, []),
         ({"kind": "tool.call", "origin": "mcp", "action": "tools/call", "limit": 1}, [9]),
     ],
 )
@@ -74,6 +83,23 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client, ten_cal
     assert seen == [f"c-{n}" for n in reversed(range(10))]
 
 
+async def test_a_search_for_words_goes_on_where_a_page_stopped_looking(
+    client, ten_calls, monkeypatch
+):
+    monkeypatch.setattr(search, "SCANNED", 3)
+    pages, query = [], {"q": "BK2603010003"}
+    while True:
+        page = (await client.get("/api/audit", params=query)).json()
+        pages.append([item["correlation_id"] for item in page["items"]])
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    # Looked through: 9 8 7, then 6 5 4, then 3 2 1, then 0.
+    assert pages == [[], [], ["c-3"], []]
+    exported = await client.get("/api/audit/export", params={"q": "BK2603010003"})
+    assert exported.text.count('"correlation_id":"c-3"') == 1
+
+
 async def test_a_foreign_cursor_is_refused(client, ten_calls):
     answer = await client.get("/api/audit", params={"cursor": "bm90IG91cnM"})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
@@ -84,6 +110,7 @@ async def test_a_record_is_shown_with_its_place_in_the_chain(client, ten_calls):
     record = (await client.get(f"/api/audit/{items[0]['id']}")).json()
     assert record["subjects"] == {"booking_id": "BK2603010005", "dealer_code": "MSIL-PUNE-001"}
     assert record["roles"] == ["user"]
+    assert record["chain"]["verified"] is True
     assert record["chain"]["intact"] is True
     assert record["chain"]["sequence"] == 6
     assert record["chain"]["previous"]["hash"] == record["chain"]["prev_hash"]
@@ -98,11 +125,36 @@ async def test_an_edited_record_is_shown_as_such(client, ten_calls):
     (item,) = (await client.get("/api/audit", params={"correlation_id": "c-4"})).json()["items"]
     record = (await client.get(f"/api/audit/{item['id']}")).json()
     assert record["chain"]["intact"] is False
+    assert record["chain"]["verified"] is False
     verification = (await client.post("/api/audit/verify")).json()
     assert verification["intact"] is False
     assert [(p["trouble"], p["sequence"]) for p in verification["problems"]] == [
         ("record_altered", 5)
     ]
+
+
+async def test_the_ends_of_a_chain_are_verified_and_a_gap_is_not(client, ten_calls):
+    async def verified(number: int) -> bool:
+        query = {"correlation_id": f"c-{number}"}
+        (item,) = (await client.get("/api/audit", params=query)).json()["items"]
+        return (await client.get(f"/api/audit/{item['id']}")).json()["chain"]["verified"]
+
+    assert [await verified(number) for number in (0, 9)] == [True, True]
+    await execute(ten_calls.database, "DELETE FROM audit_records WHERE sequence = 5")
+    assert [await verified(number) for number in (3, 5, 7)] == [False, False, True]
+    await execute(ten_calls.database, "DELETE FROM audit_records WHERE sequence = 10")
+    assert await verified(8) is False
+
+
+async def test_actions_can_be_chosen_from(client, ten_calls):
+    actions = (await client.get("/api/audit/actions")).json()
+    assert {"tools/call", "approval.approved", "chat.read", "bundle.changed"} < set(actions)
+    assert "tool.called" not in actions
+
+
+async def test_an_outcome_there_is_not_is_refused(client, audit):
+    answer = await client.get("/api/audit", params={"outcome": "fine"})
+    assert answer.status_code == 422
 
 
 async def test_an_unknown_record_is_not_found(client, audit):

@@ -108,7 +108,9 @@ async def test_text_that_no_database_can_hold_is_stored_without_it(audit, databa
     assert verify(database, keyring.mac("audit-chain")).intact
 
 
-async def test_a_failed_commit_refuses_effects_until_one_succeeds(audit, database, keyring):
+async def test_a_failed_commit_refuses_effects_until_one_succeeds(
+    audit, database, keyring, troubles
+):
     await audit.write(call())
     await execute(database, "ALTER TABLE audit_records RENAME TO audit_records_away")
     try:
@@ -119,6 +121,7 @@ async def test_a_failed_commit_refuses_effects_until_one_succeeds(audit, databas
         await execute(database, "ALTER TABLE audit_records_away RENAME TO audit_records")
     assert {type(answer) for answer in answers} == {AuditUnavailable}
     assert not audit.healthy
+    assert sum(rows for _, rows in troubles) == 5
     with pytest.raises(AuditUnavailable):
         audit.ensure_writable()
     await audit.write(call())
@@ -180,13 +183,18 @@ async def test_nothing_can_be_written_before_the_start(database, keyring):
         await audit.write(call())
 
 
-async def test_a_chain_whose_row_was_changed_is_left_and_a_new_one_begun(audit, database, keyring):
+async def test_a_chain_whose_row_was_changed_is_left_and_a_new_one_begun(
+    audit, database, keyring, troubles
+):
     await audit.write(call())
     await execute(database, f"UPDATE audit_chains SET head_hash = '{'0' * 64}'")
     await audit.write(call())
     assert len(await fetch(database, "SELECT writer_id FROM audit_chains")) == 2
-    troubles = {p.trouble for p in verify(database, keyring.mac("audit-chain")).problems}
-    assert troubles == {"chain_altered", "record_foreign"}
+    found = {p.trouble for p in verify(database, keyring.mac("audit-chain")).problems}
+    assert found == {"chain_altered", "record_foreign"}
+    assert troubles == [("altered",)]
+    await audit.verify()
+    assert troubles == [("altered",)] * 2
 
 
 @on_postgresql

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -13,13 +13,15 @@ from starlette.requests import Request
 
 from msil_mcp.audit.errors import AlreadyVerifying
 from msil_mcp.audit.export import MEDIA_TYPES, Format, export_records
-from msil_mcp.audit.search import AuditRecords, Filters, RecordNotFound
+from msil_mcp.audit.live import known_actions
+from msil_mcp.audit.records import Kind, Origin, RecordOutcome
+from msil_mcp.audit.search import AuditRecords, Filters, RecordNotFound, read_placed
 from msil_mcp.audit.trail import Audit
 from msil_mcp.audit.views import RecordDetail, RecordView, VerificationView, detail_of, view_of
 from msil_mcp.db.database import translated_errors
-from msil_mcp.errors import MsilError
-from msil_mcp.pagination import Cursor, Limit, Page
+from msil_mcp.pagination import BadCursor, Cursor, Limit, Page
 from msil_mcp.principal import Principal, require
+from msil_mcp.problems import problems
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 Auditor = Annotated[Principal, Depends(require("audit:read"))]
@@ -29,12 +31,25 @@ Text = Annotated[str | None, Query(max_length=256)]
 
 def _filters(
     principal_id: Text = None,
+    who: Annotated[
+        str | None, Query(max_length=256, description="A caller's id, or a part of its name.")
+    ] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Words that occur in what the record says. With this or `who`, a page "
+            "looks through 50,000 records at most: it may be short, and its cursor goes on.",
+        ),
+    ] = None,
     tool: Text = None,
     bundle: Text = None,
-    outcome: Text = None,
-    kind: Text = None,
+    outcome: RecordOutcome | None = None,
+    kind: Kind | None = None,
     action: Text = None,
-    origin: Text = None,
+    origin: Origin | None = None,
+    rule: Text = None,
+    error: Text = None,
     subject: Annotated[
         str | None, Query(max_length=256, description="Value of a subject key, a booking id say.")
     ] = None,
@@ -51,6 +66,10 @@ def _filters(
 ) -> Filters:
     return Filters(
         principal_id=principal_id,
+        who=who,
+        search=q,
+        rule=rule,
+        error=error,
         tool=tool,
         bundle=bundle,
         outcome=outcome,
@@ -67,6 +86,13 @@ def _filters(
     )
 
 
+TYPES: Final = tuple(kind.partition(";")[0] for kind in MEDIA_TYPES.values())
+FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "A file, streamed",
+        "content": {kind: {"schema": {"type": "string"}} for kind in TYPES},
+    }
+}
 Wanted = Annotated[Filters, Depends(_filters)]
 
 
@@ -79,24 +105,26 @@ def audit_of(request: Request) -> Audit:
 Trail = Annotated[Audit, Depends(audit_of)]
 
 
-def _responses(*errors: type[MsilError]) -> dict[int | str, dict[str, Any]]:
-    return {error.status: {"description": error.title} for error in errors}
-
-
-@router.get("")
+@router.get("", responses=problems(BadCursor))
 async def search_records(
     _: Auditor, audit: Trail, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[RecordView]:
     """Records that match every given filter, newest first."""
     with translated_errors():
-        async with audit.database.reading() as session:
+        async with audit.database.reading(may_lag=True) as session:
             rows, following = await AuditRecords(session).matching(
                 wanted, cursor=cursor, limit=limit
             )
     return Page(items=[view_of(row) for row in rows], next_cursor=following)
 
 
-@router.get("/export")
+@router.get("/actions")
+async def list_actions(_: Auditor) -> list[str]:
+    """Every action a record may be of, to choose from."""
+    return sorted(known_actions())
+
+
+@router.get("/export", response_class=StreamingResponse, responses=FILES)
 async def export(
     request: Request,
     principal: Exporter,
@@ -115,22 +143,19 @@ async def export(
     return _stream(audit, wanted, format)
 
 
-@router.post("/verify", responses=_responses(AlreadyVerifying))
+@router.post("/verify", responses=problems(AlreadyVerifying))
 async def verify_trail(_: Auditor, audit: Trail) -> VerificationView:
     """Check every chain, head and anchor; takes seconds for each million records."""
     with translated_errors():
         return VerificationView.model_validate(await audit.verify())
 
 
-@router.get("/{record_id}", responses=_responses(RecordNotFound))
+@router.get("/{record_id}", responses=problems(RecordNotFound))
 async def read_record(_: Auditor, audit: Trail, record_id: int) -> RecordDetail:
     """One record, with its place in the chain."""
     with translated_errors():
-        async with audit.database.reading() as session:
-            records = AuditRecords(session)
-            row = await records.get(record_id)
-            before, after = await records.neighbours(row)
-    return detail_of(row, before, after, intact=audit.holds(row))
+        placed = await read_placed(audit.database, record_id)
+    return detail_of(placed, intact=audit.holds(placed.row))
 
 
 def _stream(audit: Audit, wanted: Filters, kind: Format) -> StreamingResponse:

@@ -6,13 +6,15 @@ Beside events, `ready` says that what follows is live, `gap` that events may be 
 this one (read the state afresh), and `ping` that nothing happened. Come back with
 `?after=<the last sequence>` to miss nothing that is still kept. Nothing need be sent here.
 
-`app.state`: `live_feed` (LiveFeed) and `authenticator`.
+With `?counts=true`, `counts` tells how many approvals wait, at first and whenever that changes.
+
+`app.state`: `live_feed` (LiveFeed), `authenticator` and `count_waiting`.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -38,6 +40,10 @@ NOT_ALLOWED: Final = 4003
 TOO_SLOW: Final = 4008
 TRY_AGAIN: Final = 1013
 
+COUNTS: Final = "counts"
+_RECOUNTED: Final = frozenset({READY, GAP, PING})
+"""Beside those of approvals, when to count: at first, and as time passes and requests expire."""
+CountWaiting = Callable[[Principal], Awaitable[int]]
 _FOR_ALL: Final = frozenset({GAP, READY, PING})
 _encode = msgspec.json.Encoder().encode
 
@@ -63,11 +69,14 @@ async def watch_events(
     websocket: WebSocket,
     principal: Annotated[Principal, Depends(require("profile:read"))],
     after: Annotated[int | None, Query(ge=0, description="The last sequence heard.")] = None,
+    counts: Annotated[bool, Query(description="Tell how many approvals wait, too.")] = False,
 ) -> None:
     """Everything with analytics:read, approvals with approvals:read, and one's own."""
     feed: LiveFeed = websocket.app.state.live_feed
     await websocket.accept()
-    telling = asyncio.create_task(_Watcher(websocket, principal).tell(feed, after=after))
+    telling = asyncio.create_task(
+        _Watcher(websocket, principal, counts=counts).tell(feed, after=after)
+    )
     leaving = asyncio.create_task(_until_gone(websocket))
     try:
         await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,8 +92,10 @@ async def watch_events(
 class _Watcher:
     """One connection: who watches, and what of all that happens is for them."""
 
-    def __init__(self, websocket: WebSocket, principal: Principal) -> None:
+    def __init__(self, websocket: WebSocket, principal: Principal, *, counts: bool) -> None:
         self._websocket = websocket
+        self._counts = counts
+        self._waiting: int | None = None
         self._authenticator: Authenticator = websocket.app.state.authenticator
         self._principal = principal
         self._checked = time.monotonic()
@@ -108,6 +119,18 @@ class _Watcher:
             if event.type in _FOR_ALL or may_see(self._principal, event):
                 message = _Message(sequence, event.at, event.type, event.data)
                 await self._send(_encode(message).decode())
+            if self._counts and (event.type in _RECOUNTED or event.type.startswith("approval.")):
+                await self._recount(sequence)
+
+    async def _recount(self, sequence: int) -> None:
+        """Tell how many approvals wait if that is not what was told before."""
+        count: CountWaiting = self._websocket.app.state.count_waiting
+        waiting = await count(self._principal)
+        if waiting != self._waiting:
+            self._waiting = waiting
+            data = {"approvals_pending": waiting}
+            message = _Message(sequence, datetime.now(UTC), COUNTS, data)
+            await self._send(_encode(message).decode())
 
     async def _check(self) -> None:
         """A credential that was revoked, or lost its rights, hears nothing more."""

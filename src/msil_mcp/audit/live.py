@@ -19,33 +19,81 @@ EventType = Literal[
     "write.done",
     "approval.requested",
     "approval.decided",
+    "run.started",
+    "run.succeeded",
+    "run.failed",
+    "run.stopped",
+    "run.interrupted",
     "document.imported",
+    "bundle.created",
+    "bundle.changed",
+    "bundle.deleted",
     "bundle.published",
     "bundle.withdrawn",
+    "tool.published",
+    "tool.withdrawn",
     "tool.enabled",
     "tool.disabled",
+    "tool.edited",
     "key.created",
     "key.rotated",
     "key.revoked",
     "user.created",
     "user.changed",
+    "user.password_reset",
     "role.created",
     "role.changed",
     "role.deleted",
     "exposure.granted",
     "exposure.removed",
+    "chat.exported",
+    "audit.exported",
 ]
 EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 _BY_ACTION: Final[Mapping[str, EventType]] = {
     "approval.approved": "approval.decided",
     "approval.declined": "approval.decided",
+    "audit.export": "audit.exported",
     **{name: name for name in EVENT_TYPES},
 }
+UNTOLD: Final = frozenset(
+    {
+        "audit.pruned",
+        "chat.read",
+        "database.restored",
+        "document.draft_changed",
+        "document.draft_deleted",
+        "document.drafted",
+        "session.ended",
+        "session.started",
+        "user.password_changed",
+        "user.preferences_changed",
+        "webhook.changed",
+        "webhook.created",
+        "webhook.deleted",
+        "webhook.replayed",
+        "webhook.secret_rotated",
+        "webhook.tested",
+    }
+)
+"""What people do that is on the record and of no interest to others at the time."""
+CALL: Final = "tools/call"
+_NO_ACTIONS: Final = frozenset(
+    {
+        "tool.called",
+        "tool.denied",
+        "write.done",
+        "approval.requested",
+        "approval.decided",
+        "audit.exported",
+    }
+)
+"""What events are called whose records are of another action."""
 _CALLED: Final[tuple[EventType, ...]] = ("tool.called",)
 _WRITTEN: Final[tuple[EventType, ...]] = ("tool.called", "write.done")
 _NONE: Final[tuple[EventType, ...]] = ()
-_FACTS: Final = (
+FACTS: Final = (
     "outcome",
     "rule",
     "error",
@@ -109,7 +157,8 @@ def types_of(recorded: Recorded) -> tuple[EventType, ...]:
     Asking again for an open approval repeats `approval.requested` with the same approval_id.
     """
     if recorded.kind != "tool.call":
-        decided = _BY_ACTION.get(recorded.action) if recorded.kind == "admin" else None
+        told = recorded.kind in {"admin", "run"}
+        decided = _BY_ACTION.get(recorded.action) if told else None
         return _NONE if decided is None else (decided,)
     if recorded.outcome == "denied":
         return ("tool.denied",)
@@ -118,6 +167,11 @@ def types_of(recorded: Recorded) -> tuple[EventType, ...]:
     if recorded.outcome == "succeeded" and recorded.risk != "read" and not recorded.replayed:
         return _WRITTEN
     return _CALLED
+
+
+def known_actions() -> set[str]:
+    """Every action a record may be of."""
+    return {CALL, *_BY_ACTION, *UNTOLD} - _NO_ACTIONS
 
 
 def events_of(record: AuditRecord, *, at: datetime) -> list[LiveEvent]:
@@ -147,7 +201,7 @@ def may_see(principal: Principal, event: LiveEvent) -> bool:
 def _data(
     recorded: Recorded, who: Mapping[str, Any] | None, arguments: str | None, details: object
 ) -> dict[str, Any]:
-    facts = ((name, getattr(recorded, name)) for name in _FACTS)
+    facts = ((name, getattr(recorded, name)) for name in FACTS)
     data = {name: value for name, value in facts if value is not None}
     data["caller"] = who
     if arguments is not None:

@@ -30,7 +30,8 @@ from msil_mcp.principal import Principal
 FORMAT: Final = 1
 """Version of the canonical encoding that records are hashed in; see `msil_mcp.audit.chain`."""
 
-Kind = Literal["tool.call", "admin", "approval", "auth"]
+Kind = Literal["tool.call", "run", "admin", "approval", "auth"]
+Origin = Literal["mcp", "chat", "rest", "batch"]
 RecordOutcome = Literal["succeeded", "failed", "denied", "needs_confirmation", "unknown"]
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -94,6 +95,20 @@ class AuditRecordRow(Base):
             "at",
             sqlite_where=text("outcome <> 'succeeded'"),
             postgresql_where=text("outcome <> 'succeeded'"),
+        ),
+        # All that analytics counts by: it then reads no record.
+        Index(
+            "ix_audit_records_calls",
+            "at",
+            "tool",
+            "outcome",
+            "duration_ms",
+            "error",
+            "rule",
+            "principal_id",
+            "origin",
+            sqlite_where=text("kind = 'tool.call'"),
+            postgresql_where=text("kind = 'tool.call'"),
         ),
     )
 

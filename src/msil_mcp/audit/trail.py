@@ -17,7 +17,13 @@ from msil_mcp.audit.records import AuditAnchorRow, AuditRecord, AuditRecordRow
 from msil_mcp.audit.retention import BATCH, Pruned, Retention
 from msil_mcp.audit.rows import RowInsert
 from msil_mcp.audit.verify import Verification, verify
-from msil_mcp.audit.writer import GroupCommitWriter, OnBatch, OnRecord
+from msil_mcp.audit.writer import (
+    GroupCommitWriter,
+    OnAlteration,
+    OnBatch,
+    OnFailure,
+    OnRecord,
+)
 from msil_mcp.db.database import Database, utc_now
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
@@ -39,13 +45,22 @@ class Audit:
         keyring: Keyring,
         settings: Settings,
         on_batch: OnBatch | None = None,
+        on_failure: OnFailure | None = None,
+        on_alteration: OnAlteration | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
         self._mac = keyring.mac(PURPOSE)
         self._anchors = Anchors(database, self._mac)
         self._verifying = asyncio.Lock()
-        self.writer = GroupCommitWriter(database, self._mac, on_batch=on_batch)
+        self._on_alteration = on_alteration
+        self.writer = GroupCommitWriter(
+            database,
+            self._mac,
+            on_batch=on_batch,
+            on_failure=on_failure,
+            on_alteration=on_alteration,
+        )
 
     def on_record(self, listener: OnRecord) -> None:
         """Hear of every record of this process once it is durable.
@@ -95,10 +110,10 @@ class Audit:
         details: Mapping[str, Any],
         correlation_id: str | None,
     ) -> None:
-        """An administrative change that was made; its details are masked here."""
+        """An administrative change that was made, or a session; its details are masked here."""
         await self.write(
             AuditRecord(
-                kind="admin",
+                kind="auth" if action.startswith("session.") else "admin",
                 action=action,
                 outcome="succeeded",
                 principal=principal,
@@ -125,6 +140,8 @@ class Audit:
             )
         if not found.intact:
             log.critical("audit_trail_altered", problems=found.problem_count)
+            if self._on_alteration is not None:
+                self._on_alteration()
         return found
 
     async def prune(

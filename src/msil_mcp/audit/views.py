@@ -7,6 +7,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from msil_mcp.audit.records import AuditRecordRow
+from msil_mcp.audit.search import Placed
 from msil_mcp.audit.verify import Trouble
 
 
@@ -48,8 +49,13 @@ class Neighbour(BaseModel):
 
 
 class ChainProof(BaseModel):
-    """A record's place in its writer's chain; `intact` when it matches its own hash."""
+    """A record's place in its writer's chain; `intact` when it matches its own hash.
 
+    `verified` when it is intact, follows the one before it or begins the chain, and is followed by
+    the next or ends the chain. The whole trail is checked by POST /api/audit/verify.
+    """
+
+    verified: bool
     writer_id: str
     sequence: int
     prev_hash: str
@@ -115,27 +121,23 @@ def _common(row: AuditRecordRow) -> dict[str, Any]:
     return given | {"subjects": _parsed(row.subjects) or {}}
 
 
-def detail_of(
-    row: AuditRecordRow,
-    before: AuditRecordRow | None,
-    after: AuditRecordRow | None,
-    *,
-    intact: bool,
-) -> RecordDetail:
-    """Everything about a record, given the records before and after it in its chain."""
+def detail_of(placed: Placed, *, intact: bool) -> RecordDetail:
+    """Everything about a record, with its place in its chain."""
+    row, before, after = placed.row, placed.previous, placed.next
     plain = RecordDetail.model_fields.keys() - RecordView.model_fields.keys() - {"chain"}
     own = {name: getattr(row, name) for name in plain}
     for name in ("roles", "arguments", "result", "policy_inputs", "details"):
         own[name] = _parsed(own[name])
     proof = ChainProof(
+        verified=intact and placed.follows and placed.is_followed,
         writer_id=row.writer_id,
         sequence=row.sequence,
         prev_hash=row.prev_hash,
         hash=row.hash,
         key_id=row.key_id,
         intact=intact,
-        previous=_neighbour(before, linked=before is not None and before.hash == row.prev_hash),
-        next=_neighbour(after, linked=after is not None and after.prev_hash == row.hash),
+        previous=_neighbour(before, linked=placed.follows),
+        next=_neighbour(after, linked=placed.is_followed),
     )
     return RecordDetail(**_common(row), **own | {"roles": own["roles"] or []}, chain=proof)
 

@@ -53,6 +53,8 @@ _CHAINS: Final = table_of(AuditChainRow)
 
 _Waiting = tuple[AuditRecord, Sequence[RowInsert], "asyncio.Future[None]"]
 OnBatch = Callable[[int, float], None]
+OnFailure = Callable[[int], None]
+OnAlteration = Callable[[], None]
 OnRecord = Callable[[AuditRecord], None]
 log = structlog.get_logger()
 
@@ -65,13 +67,24 @@ class GroupCommitWriter:
     """Appends records to this process's chain.
 
     `on_batch(size, seconds)` is called on the event loop after every durable batch; so is each of
-    `listeners` with every record of it, whether or not its caller still waits.
+    `listeners` with every record of it, whether or not its caller still waits. `on_failure(size)`
+    hears of batches that failed, `on_alteration()` of a chain that somebody else changed.
     """
 
-    def __init__(self, database: Database, mac: Mac, *, on_batch: OnBatch | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        mac: Mac,
+        *,
+        on_batch: OnBatch | None = None,
+        on_failure: OnFailure | None = None,
+        on_alteration: OnAlteration | None = None,
+    ) -> None:
         self._database = database
         self._mac = mac
         self._on_batch = on_batch
+        self._on_failure = on_failure
+        self._on_alteration = on_alteration
         self.listeners: list[OnRecord] = []
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._chain = Chain(mac)
@@ -159,6 +172,8 @@ class GroupCommitWriter:
                     waiting.append(item)
                 self._queue.put(None)
             _fail(waiting, AuditUnavailable)
+            if self._on_failure is not None:
+                self._on_failure(len(waiting))
         if self._loop is not None:
             self._watch = self._loop.call_later(1.0, self._look)
 
@@ -211,6 +226,8 @@ class GroupCommitWriter:
             log.warning("audit_write_failed", size=len(batch), error=repr(error))
             self._rest()
             self._tell(_fail, batch, AuditUnavailable)
+            if self._on_failure is not None:
+                self._tell(self._on_failure, len(batch))
         else:
             self._failed_at = float("-inf")
             self._rest()
@@ -227,6 +244,8 @@ class GroupCommitWriter:
                 self._write(store, batch)
             except _ChainLost:
                 log.critical("audit_chain_lost", writer_id=self._chain.writer_id)
+                if self._on_alteration is not None:
+                    self._tell(self._on_alteration)
                 self._begin_anew()
                 self._write(store, batch)
         except BaseException:

@@ -1,0 +1,1 @@
+"""What calls amounted to over a time: totals, speed, series, tools, callers, errors, refusals."""
