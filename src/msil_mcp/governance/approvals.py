@@ -6,18 +6,19 @@ used once, in the transaction that inserts the call's intent. What is shown of i
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import JSON, Index, String, Text, and_, or_, select, update
+from sqlalchemy import JSON, Index, String, Text, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from msil_mcp.db.database import Base, Database, UtcDateTime, translated_errors, utc_now
 from msil_mcp.errors import Conflict, Forbidden, NotFound
 from msil_mcp.governance.masks import ToolMasks
+from msil_mcp.locales import Message
 from msil_mcp.observability.metrics import ApprovalEvent
 from msil_mcp.principal import Principal
 from msil_mcp.settings import Settings
@@ -46,7 +47,7 @@ class Approval(Base):
     tool_version_id: Mapped[int]
     tool_hash: Mapped[str] = mapped_column(String(64))
     arguments_hash: Mapped[str] = mapped_column(String(64))
-    sentence: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
     method: Mapped[str] = mapped_column(String(10))
     url: Mapped[str] = mapped_column(Text)
@@ -63,6 +64,11 @@ class Approval(Base):
     execution_id: Mapped[str | None] = mapped_column(String(40))
 
     @property
+    def request(self) -> Message:
+        """What is asked, in one sentence."""
+        return Message("approval.request", title=self.title, person=self.principal_name)
+
+    @property
     def standing(self) -> str:
         """The state as it is now: what was not used in time has expired."""
         late = self.state in OPEN and self.expires_at <= utc_now()
@@ -73,22 +79,15 @@ class UnknownApproval(NotFound):
     """No such approval, or none the caller may see."""
 
     slug = "unknown_approval"
-    title = "Unknown approval"
-
-    def __init__(self) -> None:
-        super().__init__("There is no approval with this id for you to decide.")
 
 
 class ApprovalUsed(Conflict):
     """The approval is not open to be decided or used any more."""
 
     slug = "approval_not_open"
-    title = "Approval not open"
 
     def __init__(self, state: str) -> None:
-        super().__init__(
-            f"This approval is {state}. Make the call again without it to ask for a new one."
-        )
+        super().__init__(state=Message(f"approval.states.{state}"))
         self.state = state
 
 
@@ -96,40 +95,30 @@ class ApprovalMismatch(Conflict):
     """The approval was given for something else."""
 
     slug = "approval_mismatch"
-    title = "Approval does not fit"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This approval was given to another caller, for another version of the tool, or for "
-            "other arguments. Make the call again without it to ask for a new one."
-        )
 
 
 class ApprovalDeclined(Forbidden):
     """A person said no."""
 
     slug = "approval_declined"
-    title = "Declined"
 
     def __init__(self, reason: str | None) -> None:
-        tail = f" Their reason: {reason}" if reason else ""
-        super().__init__(
-            f"A person declined this call, so nothing was done. Do not repeat it unless they "
-            f"ask you to.{tail}"
-        )
+        if reason:
+            super().__init__(case="with_reason", reason=reason)
+        else:
+            super().__init__()
 
 
 class SelfApproval(Forbidden):
     """A program may not approve what it asked for itself."""
 
     slug = "self_approval"
-    title = "Cannot approve your own call"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "A key or token cannot approve the call it made itself. A person who signs in, or "
-            "another principal with the permission approvals:decide, has to."
-        )
+
+async def count_waiting(session: AsyncSession) -> int:
+    """Approvals that a person can still decide."""
+    query = select(func.count()).where(Approval.state == "pending", Approval.expires_at > utc_now())
+    return (await session.execute(query)).scalar_one()
 
 
 def _not_counted(_event: ApprovalEvent) -> None:
@@ -154,7 +143,8 @@ class Approvals:
     async def usable(self, call: ToolCall) -> Approval | None:
         """The approval for exactly this call: an answered one, else the newest that waits.
 
-        With `call.approval_id`, that one: UnknownApproval or ApprovalMismatch if it does not fit.
+        What a run asks is its own: people decide about it where they see it. With
+        `call.approval_id`, that one: UnknownApproval or ApprovalMismatch if it does not fit.
         """
         async with self._reading() as session:
             if call.approval_id is not None:
@@ -167,6 +157,7 @@ class Approvals:
                     Approval.principal_id == call.principal.id,
                     Approval.tool_hash == call.tool.hash,
                     Approval.arguments_hash == call.arguments_hash,
+                    Approval.run_id.is_not_distinct_from(call.run_id),
                     Approval.state.in_(OPEN),
                     Approval.expires_at > utc_now(),
                 )
@@ -198,7 +189,7 @@ class Approvals:
             tool_version_id=call.tool.id,
             tool_hash=call.tool.hash,
             arguments_hash=call.arguments_hash,
-            sentence=f"{definition.title or call.tool.name}, for {call.principal.name}.",
+            title=definition.title or call.tool.name,
             arguments=masked,
             method=request.method,
             # Built anew: in an encoded URL personal data cannot be told any more.
@@ -220,7 +211,7 @@ class Approvals:
         return Confirmation(
             approval_id=approval.id,
             tool=approval.tool_name,
-            sentence=approval.sentence,
+            request=approval.request,
             arguments=approval.arguments,
             method=approval.method,
             url=approval.url,
@@ -257,36 +248,6 @@ class Approvals:
             approval.reason = reason
         self.on_event("approved" if accepted else "denied")
         return approval
-
-    async def inbox(
-        self,
-        *,
-        principal: Principal,
-        state: str | None,
-        before: tuple[datetime, str] | None,
-        limit: int,
-    ) -> Sequence[Approval]:
-        """Newest first, after the (time, id) `before`; one more than `limit`.
-
-        All for who has approvals:read, one's own for the rest.
-        """
-        order = (Approval.created_at.desc(), Approval.id.desc())
-        query = select(Approval).order_by(*order).limit(limit + 1)
-        if not principal.may("approvals:read"):
-            query = query.where(Approval.principal_id == principal.id)
-        if state == "expired":
-            late = and_(Approval.state.in_(OPEN), Approval.expires_at <= utc_now())
-            query = query.where(or_(Approval.state == "expired", late))
-        elif state is not None:
-            query = query.where(Approval.state == state)
-        if state in OPEN:
-            query = query.where(Approval.expires_at > utc_now())
-        if before is not None:
-            time, last = before
-            same_time = and_(Approval.created_at == time, Approval.id < last)
-            query = query.where(or_(Approval.created_at < time, same_time))
-        async with self._reading() as session:
-            return (await session.scalars(query)).all()
 
     async def get(self, approval_id: str, *, principal: Principal) -> Approval:
         """One approval the caller may see."""
@@ -325,6 +286,13 @@ def _may_decide(approval: Approval, *, principal: Principal, via: Via) -> bool:
     return via in {"rest", "cli"} and principal.may("approvals:decide")
 
 
+def may_answer(approval: Approval, *, principal: Principal) -> bool:
+    """Whether `decide` by REST would take this caller's answer now."""
+    if approval.standing != "pending" or not _may_decide(approval, principal=principal, via="rest"):
+        return False
+    return approval.principal_id != principal.id or _in_person(principal, via="rest")
+
+
 def _in_person(principal: Principal, *, via: Via) -> bool:
     return via in {"elicitation", "chat", "cli"} or principal.kind == "user"
 
@@ -339,7 +307,7 @@ async def consume(session: AsyncSession, approval_id: str, *, execution_id: str)
         .returning(Approval.id)
     )
     if used.scalar_one_or_none() is None:
-        raise ApprovalUsed("used or expired")
+        raise ApprovalUsed("closed")
 
 
 def shown(approval: Approval) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ def effective_key(call: ToolCall) -> str | None:
     """The caller's key, or the approval: agreeing once never does a thing twice."""
     if call.idempotency_key is not None:
         return call.idempotency_key
-    if call.approval_id is None or not call.tool.is_write:
+    if call.approval_id is None or not call.tool.needs_confirmation:
         return None
     return f"approval:{call.approval_id}" if IDENTITY.fullmatch(call.approval_id) else None
 
@@ -117,6 +117,8 @@ class Idempotency:
 class Approve:
     """Lets reads pass; a write needs an approval bound to exactly this call.
 
+    A person may have said of a tool that it needs none, or of one that reads that it does.
+
     What a conversation does is stored before it is done, also a read: an interrupted conversation
     is told by it what became of its calls.
     """
@@ -129,11 +131,13 @@ class Approve:
     async def invoke(self, call: ToolCall) -> ToolResult:
         """Pass on a read; dispatch an approved write; else ask."""
         key = effective_key(call)
-        if not call.tool.is_write and key is None and call.origin != "chat":
+        tool = call.tool
+        has_effect = tool.is_write or tool.needs_confirmation
+        if not has_effect and key is None and call.origin != "chat":
             return await self.inner.invoke(call)
         try:
             approval_id = None
-            if call.tool.is_write:
+            if tool.needs_confirmation:
                 approval = await self._approval(call)
                 if approval.state == "pending":
                     return self._ask(approval)
@@ -160,7 +164,7 @@ class Approve:
         return ToolResult(
             outcome="needs_confirmation",
             text=(
-                f"{approval.sentence} A person has to agree first, at {confirmation.page}. "
+                f"{approval.request} A person has to agree first, at {confirmation.page}. "
                 "Nothing has been done yet. After they agree, repeat the same call."
             ),
             rule="approve",

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    func,
     or_,
     select,
     update,
@@ -36,6 +37,7 @@ from msil_mcp.sealing import random_hex
 from msil_mcp.tools.call import ToolCall, ToolResult
 
 LEASE_SECONDS = 6.0
+ONE_DAY = timedelta(days=1)
 
 State = Literal["intended", "dispatched", "succeeded", "failed", "unknown"]
 log = structlog.get_logger()
@@ -292,6 +294,39 @@ class Executions:
                     )
             except (SQLAlchemyError, OSError) as error:
                 log.warning("lease_renewal_failed", error=type(error).__name__)
+
+
+async def abandon(
+    session: AsyncSession, *, session_id: str, run_id: str, error: str
+) -> list[ToolExecution]:
+    """The calls of a conversation's run whose owner is gone; open ones end by what is known.
+
+    What was not sent has failed, and is not sent any more; of what was sent nobody knows.
+    """
+    query = select(ToolExecution).where(
+        ToolExecution.session_id == session_id, ToolExecution.run_id == run_id
+    )
+    rows = await session.scalars(query.order_by(ToolExecution.id).with_for_update())
+    found = list(rows)
+    for row in found:
+        if row.state in {"intended", "dispatched"}:
+            row.state = "failed" if row.state == "intended" else "unknown"
+            row.error, row.finished_at = error, utc_now()
+            row.owner = row.lease_until = None
+    await session.flush()
+    return found
+
+
+async def count_unknown(session: AsyncSession) -> int:
+    """Executions of the last day whose outcome nobody knows, those of dead owners included."""
+    row, now = ToolExecution, utc_now()
+    abandoned = and_(
+        row.state == "dispatched", or_(row.lease_until.is_(None), row.lease_until < now)
+    )
+    query = select(func.count()).where(
+        or_(row.state == "unknown", abandoned), row.created_at >= now - ONE_DAY
+    )
+    return (await session.execute(query)).scalar_one()
 
 
 def _unfinished() -> ColumnElement[bool]:

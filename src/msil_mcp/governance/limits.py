@@ -5,7 +5,7 @@ configured Redis is away, at half the rate, so that an outage does not multiply 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -16,34 +16,22 @@ from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
 
 MAX_BUCKETS: Final = 100_000
-WHOSE: Final[Mapping[metrics.Limit, str]] = {
-    "principal": "from you",
-    "tool": "of this tool",
-    "global": "to this service",
-}
 
 
 class RateLimited(TooManyRequests):
-    """A rate was reached."""
+    """A rate was reached: the caller's, the tool's, or that of the whole service."""
 
-    def __init__(self, what: str, *, retry_after: float) -> None:
-        super().__init__(
-            f"Too many calls {what}. Wait {max(1, round(retry_after))} s and try again.",
-            retry_after=retry_after,
-        )
+    def __init__(self, limit: metrics.Limit, *, retry_after: float) -> None:
+        super().__init__(case=limit, seconds=max(1, round(retry_after)), retry_after=retry_after)
 
 
 class ToolBusy(TooManyRequests):
     """Too many calls of one tool are running."""
 
     slug = "tool_busy"
-    title = "Tool busy"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"Too many calls of {name!r} are running at once. Wait a second and try again.",
-            retry_after=1,
-        )
+        super().__init__(name=name, retry_after=1)
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +125,7 @@ class Limit:
             if empty is not None:
                 bucket, wait = empty
                 self._on_limit(bucket.limit)
-                return refused(RateLimited(WHOSE[bucket.limit], retry_after=wait), rule="limit")
+                return refused(RateLimited(bucket.limit, retry_after=wait), rule="limit")
         tool = call.tool.tool_id
         running = self._running.get(tool, 0)
         if running >= self._concurrency:

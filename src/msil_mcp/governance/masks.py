@@ -12,18 +12,22 @@ from msil_mcp.openapi.definitions import ToolDefinition
 
 @dataclass(frozen=True, slots=True)
 class ToolMasks:
-    """One tool's maskers; subject keys stay readable, so that records can be found by them."""
+    """One tool's maskers."""
 
     arguments: Masker
     result: Masker
     declares_output: bool
 
     @classmethod
-    def of(cls, definition: ToolDefinition) -> Self:
-        """The maskers of a definition."""
+    def of(cls, definition: ToolDefinition, *, keep_subjects: bool = True) -> Self:
+        """The maskers of a definition; subject keys stay readable where records are found by them.
+
+        What leaves the product for good needs no such keys.
+        """
+        kept = definition.audit_subjects if keep_subjects else ()
         return cls(
-            arguments=Masker(_declared(definition, "input"), definition.audit_subjects),
-            result=Masker(_declared(definition, "output"), definition.audit_subjects),
+            arguments=Masker(_declared(definition, "input"), kept),
+            result=Masker(_declared(definition, "output"), kept),
             declares_output=any(field.where == "output" for field in definition.pii),
         )
 

@@ -51,10 +51,6 @@ class CallCancelled(MsilError):
 
     status = 499
     slug = "cancelled"
-    title = "Cancelled"
-
-    def __init__(self) -> None:
-        super().__init__("The caller cancelled this call before it was answered.")
 
 
 class DeadlineExceeded(MsilError):
@@ -62,23 +58,12 @@ class DeadlineExceeded(MsilError):
 
     status = 504
     slug = "deadline_exceeded"
-    title = "Deadline exceeded"
-
-    def __init__(self) -> None:
-        super().__init__("The call took longer than it may. Try again, or ask for less at once.")
 
 
 class CallBroke(MsilError):
     """A defect of this server on the way through the rules; the log has the rest."""
 
     slug = "call_broke"
-    title = "Call broke"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This server could not complete the call, and cannot say whether it took effect. "
-            "An administrator can find the reason in its log by the correlation id."
-        )
 
 
 class _Timed(msgspec.Struct, frozen=True, gc=False):

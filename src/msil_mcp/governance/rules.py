@@ -15,22 +15,18 @@ class UnknownTool(NotFound):
     """Not there, or not for this caller: the two look the same on purpose."""
 
     slug = UNKNOWN_TOOL
-    title = "Unknown tool"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no tool named {name!r} here. List the tools to see yours.")
+        super().__init__(name=name)
 
 
 class ToolChanged(Conflict):
     """The tool was replaced between the choice and the call."""
 
     slug = "tool_changed"
-    title = "Tool changed"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The tool {name!r} has changed since you chose it. List the tools and try again."
-        )
+        super().__init__(name=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,15 @@ class RedisLimiter:
 
     async def healthy(self) -> bool:
         """Whether Redis answers."""
+        return await self.trouble() is None
+
+    async def trouble(self) -> str | None:
+        """Why Redis does not answer; None when it does."""
         try:
-            return bool(await self.redis.ping())
-        except (RedisError, OSError):
-            return False
+            await self.redis.ping()
+        except (RedisError, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def connections_active(self) -> int:
         """Connections in use now."""
