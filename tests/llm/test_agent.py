@@ -48,6 +48,22 @@ async def test_an_agent_runs_tools_and_answers(
         assert running.value("openai_requests_total", **label) == 4
 
 
+async def test_a_streamed_answers_first_piece_is_timed_and_a_whole_answer_has_none(
+    llm_service: Start,
+) -> None:
+    first = "gen_ai_client_operation_time_to_first_chunk_seconds"
+    label = {"gen_ai_operation_name": "chat", "gen_ai_request_model": "msil-scripted"}
+    async with llm_service() as running:
+        await running.llm.complete("hello")
+        assert running.value(f"{first}_count", **label) == 0
+        async with running.llm.stream("hello") as stream:
+            began = running.value(f"{first}_count", **label)
+            assert "".join([piece async for piece in stream])
+        assert (began, running.value(f"{first}_count", **label)) == (1, 1)
+        whole = running.value("openai_request_duration_seconds_sum", model="msil-scripted")
+        assert 0 < running.value(f"{first}_sum", **label) < whole
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [

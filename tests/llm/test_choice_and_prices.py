@@ -41,6 +41,7 @@ def test_a_string_names_provider_and_model(text: str, choice: ModelChoice) -> No
 
 def test_without_a_key_the_scripted_model_speaks_and_says_so() -> None:
     assert models().default.is_scripted
+    assert models(openai_api_key=SecretStr("")).default.is_scripted
     assert not models(openai_api_key=KEY).default.is_scripted
     assert not models(openai_model="ollama:llama3").default.is_scripted
 

@@ -44,7 +44,8 @@ class Models:
     """The models of a deployment: the default, what stands in for it, and who may choose which."""
 
     def __init__(self, settings: Settings) -> None:
-        self._has_key = settings.openai_api_key is not None
+        key = settings.openai_api_key
+        self._has_key = key is not None and key.get_secret_value() != ""
         self._by_role: Mapping[str, Sequence[str]] = settings.models_by_role
         self.default = self._effective(parse_model(settings.openai_model))
         fallbacks = (self._effective(parse_model(text)) for text in settings.model_fallbacks)

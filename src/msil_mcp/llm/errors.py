@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from msil_mcp.errors import MsilError
+from msil_mcp.locales import Message
 
 
 class LlmError(MsilError):
@@ -17,22 +18,17 @@ class LlmError(MsilError):
 
     status = 502
     slug = "model_failed"
-    title = "Model failed"
     may_retry: ClassVar[bool] = False
     may_fall_back: ClassVar[bool] = True
+
+    def __init__(self, *, model: str, case: str = "detail", **told: Any) -> None:
+        super().__init__(case=case, model=model, **told)
 
 
 class BadKey(LlmError):
     """The provider does not accept the key, or not for this model."""
 
     slug = "model_bad_key"
-    title = "Model provider refused the key"
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"The provider of {model} did not accept the API key. An administrator has to check "
-            "the key in the settings, and that it may use this model."
-        )
 
 
 class QuotaExhausted(LlmError):
@@ -40,13 +36,6 @@ class QuotaExhausted(LlmError):
 
     status = 503
     slug = "model_quota_exhausted"
-    title = "Model quota exhausted"
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"The account for {model} has used up its quota or credit. An administrator has to "
-            "raise it with the provider."
-        )
 
 
 class ModelRateLimited(LlmError):
@@ -54,12 +43,13 @@ class ModelRateLimited(LlmError):
 
     status = 503
     slug = "model_rate_limited"
-    title = "Model rate limited"
     may_retry = True
 
     def __init__(self, *, model: str, retry_after: float | None) -> None:
-        wait = "a moment" if retry_after is None else f"{max(1, round(retry_after))} seconds"
-        super().__init__(f"{model} has too many requests just now. Try again in {wait}.")
+        if retry_after is None:
+            super().__init__(model=model)
+        else:
+            super().__init__(model=model, case="seconds", count=max(1, round(retry_after)))
         self.retry_after = retry_after
 
     @property
@@ -75,13 +65,6 @@ class ContextTooLong(LlmError):
 
     status = 413
     slug = "model_context_too_long"
-    title = "Conversation too long"
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"The conversation is longer than {model} can read. Start a new conversation, or ask "
-            "with less text."
-        )
 
 
 class ModelTimeout(LlmError):
@@ -89,11 +72,7 @@ class ModelTimeout(LlmError):
 
     status = 504
     slug = "model_timeout"
-    title = "Model too slow"
     may_retry = True
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(f"{model} did not answer in time. Try again in a moment.")
 
 
 class ContentRefused(LlmError):
@@ -101,13 +80,7 @@ class ContentRefused(LlmError):
 
     status = 422
     slug = "model_content_refused"
-    title = "Content refused"
     may_fall_back = False
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"{model} refused to answer because of its content rules. Ask in another way."
-        )
 
 
 class ModelUnavailable(LlmError):
@@ -115,51 +88,29 @@ class ModelUnavailable(LlmError):
 
     status = 503
     slug = "model_unavailable"
-    title = "Model unavailable"
     may_retry = True
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(f"{model} is not available just now. Try again in a moment.")
 
 
 class ModelGarbled(LlmError):
     """The answer is not what the provider's API promises."""
 
     slug = "model_garbled"
-    title = "Model answer unreadable"
     may_retry = True
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"The answer of {model} could not be read. Try again; if it goes on, an administrator "
-            "has to check the provider's base URL."
-        )
 
 
 class ModelRefusedRequest(LlmError):
     """The provider finds fault with the request itself."""
 
     slug = "model_refused_request"
-    title = "Model refused the request"
 
     def __init__(self, *, model: str, reason: str) -> None:
-        super().__init__(
-            f"{model} did not accept the request: {reason} Repeating it cannot help; an "
-            "administrator has to look at it."
-        )
+        super().__init__(model=model, reason=reason or Message("reasons.model.unexplained"))
 
 
 class ModelNotFound(LlmError):
     """The provider has no such model."""
 
     slug = "model_not_found"
-    title = "Model not found"
-
-    def __init__(self, *, model: str) -> None:
-        super().__init__(
-            f"The provider does not know the model {model}. An administrator has to correct its "
-            "name or the provider's base URL in the settings."
-        )
 
 
 class ModelNotAllowed(LlmError):
@@ -167,14 +118,11 @@ class ModelNotAllowed(LlmError):
 
     status = 403
     slug = "model_not_allowed"
-    title = "Model not allowed"
     may_fall_back = False
 
     def __init__(self, *, model: str, allowed: Iterable[str]) -> None:
         self.allowed = tuple(allowed)
-        super().__init__(
-            f"You may not use the model {model}. You may use: {', '.join(self.allowed)}."
-        )
+        super().__init__(model=model, allowed=", ".join(self.allowed))
 
     @property
     @override
@@ -187,8 +135,7 @@ class ModelMisconfigured(LlmError):
 
     status = 500
     slug = "model_misconfigured"
-    title = "Model misconfigured"
     may_fall_back = False
 
-    def __init__(self, *, model: str, remedy: str) -> None:
-        super().__init__(f"The model {model} cannot be used: {remedy}")
+    def __init__(self, *, model: str, remedy: Message) -> None:
+        super().__init__(model=model, remedy=remedy)

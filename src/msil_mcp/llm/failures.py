@@ -77,8 +77,8 @@ def _refusal(error: raised.ModelAPIError, *, model: str) -> LlmError:
 
 
 def _reason(body: Any) -> str:
-    """The provider's sentence, short; requests never hold secrets, so neither does it."""
+    """The provider's sentence, short, or nothing; requests hold no secrets, so neither does it."""
     message = body.get("message") if isinstance(body, dict) else None
     text = " ".join(message.split()) if isinstance(message, str) else ""
-    text = text[:_LONGEST_REASON] or "it gave no reason."
-    return text if text.endswith((".", "!", "?")) else text + "."
+    text = text[:_LONGEST_REASON]
+    return text if not text or text.endswith((".", "!", "?")) else text + "."

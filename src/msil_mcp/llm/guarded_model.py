@@ -5,7 +5,7 @@ Imported on first use only, because it imports the model libraries.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,7 +24,7 @@ from typing_extensions import override
 from msil_mcp.llm.errors import ContentRefused, LlmError, ModelGarbled, ModelTimeout
 from msil_mcp.llm.failures import failure_of
 from msil_mcp.llm.retrying import Patience
-from msil_mcp.llm.usage import TokenUsage
+from msil_mcp.llm.usage import Cost, TokenUsage
 from msil_mcp.observability.metrics import Metrics
 
 log = structlog.get_logger()
@@ -58,11 +58,19 @@ class GuardedModel(WrapperModel):
     """
 
     def __init__(
-        self, wrapped: Model, *, name: str, label: str, patience: Patience, metrics: Metrics
+        self,
+        wrapped: Model,
+        *,
+        name: str,
+        label: str,
+        patience: Patience,
+        metrics: Metrics,
+        price: Callable[[TokenUsage], Cost],
     ) -> None:
         super().__init__(wrapped)
         self._name = name
         self._label = label
+        self._price = price
         self._patience = patience
         self._metrics = metrics
 
@@ -114,6 +122,9 @@ class GuardedModel(WrapperModel):
                                 messages, model_settings, model_request_parameters, run_context
                             )
                         )
+                    # The first piece is here: the libraries read ahead that far, or at least
+                    # (Bedrock's) until the answer begins.
+                    self._metrics.record_first_chunk(self._label, time.perf_counter() - started)
                     break
                 except (*MODEL_FAILURES, TimeoutError) as error:
                     await self._wait(error, started, attempt)
@@ -158,6 +169,7 @@ class GuardedModel(WrapperModel):
         return failure_of(error, model=self._name) or ModelGarbled(model=self._name)
 
     def _record(self, status: str, started: float, usage: RequestUsage) -> None:
+        spent = self._price(token_usage(usage)).usd if usage.input_tokens else None
         self._metrics.record_model_request(
             self._label,
             status,
@@ -165,6 +177,7 @@ class GuardedModel(WrapperModel):
             prompt_tokens=usage.input_tokens,
             completion_tokens=usage.output_tokens,
             cached_tokens=usage.cache_read_tokens,
+            cost_usd=None if spent is None else float(spent),
         )
 
 

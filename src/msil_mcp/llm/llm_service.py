@@ -5,19 +5,21 @@ importing this module loads none of them.
 """
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msil_mcp import locales
 from msil_mcp.llm.choice import ModelChoice, Models
 from msil_mcp.llm.errors import ModelMisconfigured
+from msil_mcp.llm.loading import Loading
 from msil_mcp.llm.messages import Completion, Message, System, User
 from msil_mcp.llm.prices import PriceList
 from msil_mcp.llm.retrying import Patience
 from msil_mcp.llm.tools import MOST_TOOLS, ToolSpec, ToolTable
-from msil_mcp.llm.usage import Cost, TokenUsage
+from msil_mcp.llm.usage import Charge, TokenUsage
 from msil_mcp.observability.metrics import Metrics
 from msil_mcp.settings import Settings
 
@@ -65,6 +67,7 @@ class LLMService:
         self._stack = AsyncExitStack()
         self._running: _Running | None = None
         self._opening = asyncio.Lock()
+        self._loading = Loading()
         self._scripted_url: str | None = None
 
     @property
@@ -88,10 +91,24 @@ class LLMService:
             self._running = None
         await self._stack.aclose()
 
-    async def warm(self) -> None:
-        """Load the model libraries on a thread, so that the first conversation need not."""
-        for name in _LIBRARIES:
-            await asyncio.to_thread(importlib.import_module, name)
+    async def warm(self, *also: str) -> None:
+        """Load the model libraries, and modules that stand on them, without haste; then the model.
+
+        The first conversation need not wait for them then.
+        """
+        await asyncio.to_thread(self._loading.load, (*_LIBRARIES, *also))
+        await self.chat_model()
+
+    async def load(self, *also: str) -> None:
+        """The same as quickly as can be: somebody waits."""
+        wanted = (*_LIBRARIES, *also)
+        if not self._loading.has(wanted):
+            self.hurry()
+            await asyncio.to_thread(self._loading.load, wanted)
+
+    def hurry(self) -> None:
+        """Whatever is being loaded is needed now."""
+        self._loading.hurry()
 
     async def chat_model(self, choice: ModelChoice | None = None) -> "Model":
         """The model for an agent: bounded, counted, repeated where safe, then its fallbacks.
@@ -102,9 +119,10 @@ class LLMService:
         wanted = choice or self.models.default
         found = self._built.get(wanted)
         if found is None:
-            await self.warm()
+            await self.load()
             running = await self._opened()
-            found = self._build(wanted, running)
+            # Providers' clients load parts of themselves when they are made.
+            found = await asyncio.to_thread(self._build, wanted, running)
             if self.models.label(wanted) == wanted.name:
                 self._built[wanted] = found
         return found
@@ -170,20 +188,21 @@ class LLMService:
             offered=offered,
             max_tokens=max_tokens,
             whole=whole,
-            price=self._price_of_answer,
+            price=self.charge,
             wanted=choice or self.models.default,
         ) as stream:
             yield stream
 
-    def cost(self, choice: ModelChoice, usage: TokenUsage) -> Cost:
-        """What so many tokens of a model cost."""
-        return self._prices.cost(choice, usage)
+    def charge(self, wanted: ModelChoice, answered: str, usage: TokenUsage) -> Charge:
+        """What an answer costs; the one that gave it may be a fallback of the model wanted.
 
-    def _price_of_answer(self, wanted: ModelChoice, answered: str, usage: TokenUsage) -> Cost:
-        """The price of the model that answered, which may be a fallback of the one asked."""
-        chain = (wanted, *self.models.fallbacks)
-        choice = next((each for each in chain if answered.startswith(each.name)), wanted)
-        return self._prices.cost(choice, usage)
+        Providers name a version behind the name that was asked for.
+        """
+        named = [
+            each for each in (wanted, *self.models.fallbacks) if answered.startswith(each.name)
+        ]
+        choice = max(named, key=lambda each: len(each.name), default=wanted)
+        return Charge(str(choice), self._prices.cost(choice, usage))
 
     async def _opened(self) -> _Running:
         from msil_mcp.llm.providers import model_client
@@ -213,7 +232,7 @@ class LLMService:
         if choice.is_scripted and running.scripted_url is None:
             raise ModelMisconfigured(
                 model=str(choice),
-                remedy="the scripted model runs only where the settings name it.",
+                remedy=locales.Message("reasons.model.script_not_chosen"),
             )
         model = build_model(
             choice, self._settings, client=running.client, scripted_url=running.scripted_url
@@ -224,4 +243,5 @@ class LLMService:
             label=self.models.label(choice),
             patience=self._patience,
             metrics=self._metrics,
+            price=partial(self._prices.cost, choice),
         )

@@ -54,11 +54,15 @@ Message = System | User | Assistant | ToolAnswer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A model's whole answer; `model` is the one that gave it, perhaps a fallback."""
+    """A model's whole answer; `model` is the one that gave it, perhaps a fallback.
+
+    `charged_to` is the name that model is configured by.
+    """
 
     text: str
     calls: tuple[RequestedCall, ...]
     usage: TokenUsage
     cost: Cost
     model: str
+    charged_to: str
     finish_reason: FinishReason | None

@@ -8,6 +8,7 @@ from typing import Final
 from msil_mcp.llm.choice import ModelChoice, Provider
 from msil_mcp.llm.errors import ModelMisconfigured
 from msil_mcp.llm.usage import FREE, Cost, TokenUsage
+from msil_mcp.locales import Message
 
 MILLION: Final = Decimal(1_000_000)
 _FIELDS: Final = frozenset({"input", "output", "cached_input"})
@@ -80,7 +81,6 @@ def _price(name: str, fields: Mapping[str, Decimal]) -> ModelPrice:
     if set(fields) - _FIELDS or not {"input", "output"} <= set(fields) or min(fields.values()) < 0:
         raise ModelMisconfigured(
             model=name,
-            remedy="its entry in MSIL_MODEL_PRICES needs input and output, and may have "
-            "cached_input, each 0 or more US dollars per million tokens.",
+            remedy=Message("reasons.model.prices"),
         )
     return ModelPrice(fields["input"], fields["output"], fields.get("cached_input"))

@@ -16,6 +16,7 @@ from pydantic_ai.settings import ModelSettings
 from msil_mcp import __version__
 from msil_mcp.llm.choice import ModelChoice
 from msil_mcp.llm.errors import ModelMisconfigured
+from msil_mcp.locales import Message
 from msil_mcp.settings import Settings
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
@@ -31,7 +32,7 @@ def model_client(settings: Settings) -> httpx2.AsyncClient:
     except OSError as error:
         raise ModelMisconfigured(
             model=settings.openai_model,
-            remedy="SSL_CERT_FILE cannot be read as a bundle of PEM certificates.",
+            remedy=Message("reasons.model.certificates"),
         ) from error
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=IDLE_CONNECTIONS)
     proxied = None
@@ -73,7 +74,7 @@ def build_model(
         case "scripted":
             if scripted_url is None:
                 raise ModelMisconfigured(
-                    model=str(choice), remedy="the scripted model is not running in this process."
+                    model=str(choice), remedy=Message("reasons.model.script_not_running")
                 )
             provider = OpenAIProvider(
                 base_url=scripted_url, api_key="none-needed", http_client=client
@@ -112,7 +113,9 @@ def _azure(
 
     endpoint = settings.azure_openai_endpoint.rstrip("/")
     if not endpoint:
-        raise ModelMisconfigured(model=str(choice), remedy="set AZURE_OPENAI_ENDPOINT.")
+        raise ModelMisconfigured(
+            model=str(choice), remedy=Message("reasons.model.set", variable="AZURE_OPENAI_ENDPOINT")
+        )
     if not settings.openai_api_version and not endpoint.endswith("/v1"):
         endpoint += "/openai/v1"
     provider = AzureProvider(
@@ -139,7 +142,9 @@ def _anthropic(
 
 def _bedrock(choice: ModelChoice, settings: Settings) -> Model:
     if not settings.aws_region:
-        raise ModelMisconfigured(model=str(choice), remedy="set AWS_REGION.")
+        raise ModelMisconfigured(
+            model=str(choice), remedy=Message("reasons.model.set", variable="AWS_REGION")
+        )
     try:
         from pydantic_ai.models.bedrock import BedrockConverseModel
         from pydantic_ai.providers.bedrock import BedrockProvider
@@ -156,12 +161,14 @@ def _bedrock(choice: ModelChoice, settings: Settings) -> Model:
 
 def _secret(value: SecretStr | None, choice: ModelChoice, *, variable: str) -> str:
     if value is None:
-        raise ModelMisconfigured(model=str(choice), remedy=f"set {variable}.")
+        raise ModelMisconfigured(
+            model=str(choice), remedy=Message("reasons.model.set", variable=variable)
+        )
     return value.get_secret_value()
 
 
 def _extra_missing(choice: ModelChoice, *, extra: str) -> ModelMisconfigured:
     return ModelMisconfigured(
         model=str(choice),
-        remedy=f"its libraries are not installed. Run: pip install 'msil-mcp[{extra}]'",
+        remedy=Message("reasons.model.libraries", extra=extra),
     )

@@ -74,6 +74,20 @@ class Renaming:
             return [self.items.restore(item) for item in value]
         return value
 
+    def apply(self, value: Any) -> Any:
+        """The tool's own arguments under the names a model sees."""
+        if isinstance(value, Mapping):
+            shown = {old: new for new, old in self.names.items()}
+            return {
+                (new := shown.get(name, name)): self.members[new].apply(member)
+                if new in self.members
+                else member
+                for name, member in value.items()
+            }
+        if isinstance(value, list) and self.items is not None:
+            return [self.items.apply(item) for item in value]
+        return value
+
 
 def convert_schema(schema: Schema) -> tuple[dict[str, Any], Renaming]:
     """The schema a model sees, and how to read its arguments.

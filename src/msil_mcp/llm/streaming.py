@@ -23,9 +23,9 @@ from msil_mcp.llm.guarded_model import token_usage
 from msil_mcp.llm.history import calls_of, to_history, tool_definition
 from msil_mcp.llm.messages import Completion, Message
 from msil_mcp.llm.tools import ModelTool, ToolTable
-from msil_mcp.llm.usage import Cost, TokenUsage
+from msil_mcp.llm.usage import Charge, TokenUsage
 
-Price = Callable[[ModelChoice, str, TokenUsage], Cost]
+Price = Callable[[ModelChoice, str, TokenUsage], Charge]
 
 
 class CompletionStream:
@@ -65,12 +65,14 @@ class CompletionStream:
         response = answer if isinstance(answer, ModelResponse) else answer.get()
         model = response.model_name or self._wanted.name
         usage = token_usage(response.usage)
+        charge = self._price(self._wanted, model, usage)
         return Completion(
             text="".join(part.content for part in response.parts if isinstance(part, TextPart)),
             calls=calls_of(response, tools=self._tools, model=model),
             usage=usage,
-            cost=self._price(self._wanted, model, usage),
+            cost=charge.cost,
             model=model,
+            charged_to=charge.model,
             finish_reason=response.finish_reason,
         )
 

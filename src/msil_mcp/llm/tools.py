@@ -38,6 +38,11 @@ class ModelTool:
         restored: dict[str, Any] = self.renaming.restore(arguments)
         return restored
 
+    def shown_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The tool's own arguments as a model would give them."""
+        shown: dict[str, Any] = self.renaming.apply(arguments)
+        return shown
+
 
 class ToolTable:
     """All tools of a caller, converted once; which of them a request offers is chosen by need."""

@@ -45,3 +45,11 @@ class Cost:
 
 
 FREE = Cost(Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What an answer costs, and the configured name of the model that gave it."""
+
+    model: str
+    cost: Cost

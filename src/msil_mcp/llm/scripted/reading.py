@@ -1,15 +1,24 @@
 """From the messages of a request to the state of the conversation."""
 
 from collections.abc import Container, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from typing import Any
 
 import msgspec
 
+from msil_mcp.llm.scripted.facts import remember
 from msil_mcp.llm.scripted.planning import REMINDS, Say, booking_step, next_step
 from msil_mcp.llm.scripted.results import read_answer
-from msil_mcp.llm.scripted.state import Document, Draft, Found, Problem, State, offered_tools
+from msil_mcp.llm.scripted.state import (
+    Capability,
+    Document,
+    Draft,
+    Found,
+    Problem,
+    State,
+    offered_tools,
+)
 from msil_mcp.llm.scripted.understanding import (
     QUESTIONS,
     SMALL_TALK,
@@ -18,6 +27,7 @@ from msil_mcp.llm.scripted.understanding import (
     understand,
 )
 from msil_mcp.llm.scripted.wire import Call, Message
+from msil_mcp.llm.summarising import unframed
 
 
 def read_conversation(messages: Sequence[Message], *, offered: Sequence[str], today: date) -> State:
@@ -27,7 +37,11 @@ def read_conversation(messages: Sequence[Message], *, offered: Sequence[str], to
     for index, message in enumerate(messages):
         match message.role:
             case "user":
-                _hear(state, message.text, today=today)
+                summary = unframed(message.text)
+                if summary is None:
+                    _hear(state, message.text, today=today)
+                else:
+                    remember(state, summary)
             case "assistant":
                 calls |= {call.id: call for call in message.tool_calls or ()}
             case "tool":
@@ -39,13 +53,12 @@ def read_conversation(messages: Sequence[Message], *, offered: Sequence[str], to
 
 
 def _hear(state: State, text: str, *, today: date) -> None:
+    expecting = expected(state)
     failed, state.problem = state.problem, None
-    asked = next_step(state) if state.steps else None
-    if isinstance(asked, Say) and asked.what in REMINDS and state.books and not state.is_booked:
-        asked = booking_step(state)
-    expecting = {asked.what, *asked.pieces} if isinstance(asked, Say) else set()
     heard = understand(text, today=today, expecting=expecting)
     state.intent = _intent(state, heard, expecting=expecting)
+    if state.intent not in SMALL_TALK:
+        state.asked_before = ()
     _begin_turn(state)
     if failed and heard.yes and not heard.has_facts and not failed.answer.is_uncertain:
         _restore(state.draft, failed.arguments)
@@ -61,6 +74,16 @@ def _hear(state: State, text: str, *, today: date) -> None:
     _take_over(state, heard)
     has_moved = _plan(state.draft) != before
     _settle_answer(state, heard, expecting=expecting, has_moved=has_moved)
+
+
+def expected(state: State) -> set[str]:
+    """What was asked last, which a short answer answers."""
+    if state.asked_before:
+        return set(state.asked_before)
+    asked = next_step(replace(state, problem=None)) if state.steps else None
+    if isinstance(asked, Say) and asked.what in REMINDS and state.books and not state.is_booked:
+        asked = booking_step(state)
+    return {asked.what, *asked.pieces} if isinstance(asked, Say) else set()
 
 
 def _intent(state: State, heard: Heard, *, expecting: Container[str]) -> Intent | None:
@@ -115,8 +138,8 @@ def _take_over(state: State, heard: Heard) -> None:
         draft.city = heard.place.city or draft.city
         draft.area = heard.place.area
         draft.dealer_code = None
-    if heard.ordinal and 0 < heard.ordinal <= len(state.dealers):
-        draft.dealer_code = state.dealers[heard.ordinal - 1].get("dealer_code")
+    if heard.ordinal and 0 < heard.ordinal <= len(state.listed_dealers):
+        draft.dealer_code = state.listed_dealers[heard.ordinal - 1]
     elif heard.nearest and state.able_dealers:
         draft.dealer_code = state.able_dealers[0].get("dealer_code")
     draft.dealer_code = heard.dealer_code or draft.dealer_code
@@ -138,6 +161,9 @@ def _learn(state: State, call: Call, content: str) -> None:
         return
     arguments = _arguments(call)
     answer = read_answer(content)
+    if answer.is_left_out:
+        _remember_call(state, tool, arguments)
+        return
     if answer.document is None:
         state.problem = Problem(tool, arguments, answer)
         state.found.pop(tool, None)
@@ -149,6 +175,15 @@ def _learn(state: State, call: Call, content: str) -> None:
         state.draft.day = day  # said once, so that midnight does not move the appointment
     if tool == "create_service_booking":
         state.booking_id = str(answer.document.get("booking_id", "")) or None
+        state.confirmed = state.is_uncertain = False
+
+
+def _remember_call(state: State, tool: Capability, arguments: Document) -> None:
+    """A call whose answer is not shown any more; it is made again where the answer is needed."""
+    if tool == "get_available_slots":
+        state.draft.day = _day(arguments.get("date")) or state.draft.day
+    if tool == "create_service_booking":
+        state.found[tool] = Found(arguments, {})
         state.confirmed = False
 
 
@@ -182,6 +217,7 @@ def _forget_refused_order(state: State, problem: Problem) -> None:
     if answer.was_denied:
         return
     if answer.is_uncertain:
+        state.is_uncertain = True
         state.books = False  # nobody is asked for a yes that would book it twice
         return
     if answer.mentions("slot", "full"):

@@ -7,11 +7,17 @@ from typing import Any, Final
 
 import msgspec
 
+from msil_mcp.llm.summarising import LEFT_OUT
+
 _DENIED: Final = re.compile(
     r"\b(?:denied|declined|disapproved|not approved|rejected|did not (?:agree|approve|confirm)|"
     r"refused by (?:the )?(?:user|person))\b",
     re.IGNORECASE,
 )
+_LEFT_OUT: Final = re.compile(
+    r"\[Left out to save space: |The result of this call is no longer kept"
+)
+_NOT_KEPT: Final = "The result of this call is no longer kept"
 _LONGEST_QUOTE: Final = 400
 
 
@@ -31,6 +37,11 @@ class Answer:
     def was_denied(self) -> bool:
         """Whether a person said no, rather than the service."""
         return self.failed and _DENIED.search(self.text) is not None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the answer was good and is only not repeated here."""
+        return self.failed and self.text.startswith((LEFT_OUT, _NOT_KEPT))
 
     @property
     def is_uncertain(self) -> bool:

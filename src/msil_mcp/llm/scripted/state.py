@@ -69,7 +69,12 @@ class State:
     confirmed: bool = False
     declined: bool = False
     booking_id: str | None = None
+    is_uncertain: bool = False
+    """Whether the last try to book may have succeeded without an answer."""
     dropped_area: str | None = None
+    asked_before: tuple[str, ...] = ()
+    """What was asked and which dealers were offered before the messages there are, and still is."""
+    dealers_before: tuple[str, ...] = ()
     problem: Problem | None = None
     found: dict[Capability, Found] = field(default_factory=dict)
     fresh: list[Capability] = field(default_factory=list)
@@ -97,6 +102,12 @@ class State:
     def dealers(self) -> Sequence[Document]:
         """The dealers of the last good answer, nearest first."""
         return _list(self.document("get_nearby_dealers"), "dealers")
+
+    @property
+    def listed_dealers(self) -> Sequence[str]:
+        """Codes of the dealers a person may choose by their place in the list."""
+        codes = [str(item["dealer_code"]) for item in self.dealers if "dealer_code" in item]
+        return codes if "get_nearby_dealers" in self.found else self.dealers_before
 
     @property
     def slots(self) -> Sequence[Document]:
