@@ -154,6 +154,10 @@ async def test_token_usage_and_cost_are_tracked(llm: LLMService, metrics: Metric
     assert cost is not None
     used = answers[0].usage
     assert float(cost) == pytest.approx(used.prompt * 0.15e-6 + used.completion * 0.60e-6)
+    exposed = metrics.registry.get_sample_value(
+        "gen_ai_client_cost_dollars_total", {"gen_ai_request_model": "msil-scripted"}
+    )
+    assert exposed == pytest.approx(usage.prompt * 0.15e-6 + usage.completion * 0.60e-6)
 
 
 async def test_multi_turn_conversation(

@@ -5,9 +5,10 @@ from typing import Any
 
 from msil_mcp.chat.messages import NO_USAGE, Draft, Usage, append
 from msil_mcp.chat.models import ChatMessage, ChatSession, MessageStatus, new_id
-from msil_mcp.chat.parts import Part, SummaryPart, TextPart, ToolCallPart, ToolResultPart
+from msil_mcp.chat.parts import Part, TextPart, ToolCallPart, ToolResultPart
 from msil_mcp.chat.session_service import SessionService
 from msil_mcp.chat.sessions import Sessions
+from msil_mcp.chat.summaries import ChatSummary
 from msil_mcp.db.database import utc_now
 from msil_mcp.governance.executions import ToolExecution, stored_result
 from msil_mcp.principal import Principal
@@ -26,8 +27,25 @@ def answer(
     return Draft(role="assistant", parts=made, status=status, model="scripted", usage=usage)
 
 
-def summary(text: str, *, until: str) -> Draft:
-    return Draft(role="summary", parts=(SummaryPart(text=text, until=until),))
+def summary(text: str, *, until: ChatMessage, **facts: Any) -> ChatSummary:
+    """A row as a run leaves one behind."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "session_id": until.session_id,
+        "until_id": until.id,
+        "messages": until.sequence,
+        "whole": True,
+        "text": text,
+        "tools": [],
+        "model": "scripted",
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cached_tokens": 0,
+        "cost_nanos": 0,
+        "run_id": new_id(),
+        "created_at": utc_now(),
+    }
+    return ChatSummary(**(values | facts))
 
 
 def call(call_id: str, tool: str = "resolve_vehicle", **arguments: Any) -> ToolCallPart:

@@ -69,6 +69,19 @@ async def test_edited_arguments_take_another_approval(chatting: Product, booking
     assert "11:30" in str(booking.rows(booking_id(done["text"])))
 
 
+async def test_the_same_request_in_another_conversation_is_asked_there_too(
+    chatting: Product,
+) -> None:
+    cards = []
+    for _ in range(2):
+        talk = await opened(chatting)
+        await talk.say(order("16:00"))
+        asked = await talk.say("9876543210, regular, yes")
+        assert asked["state"] == "waiting_approval"
+        cards += asked["approvals"]
+    assert len({card["id"] for card in cards}) == 2
+
+
 async def test_a_typed_yes_approves_nothing(chatting: Product) -> None:
     talk, card = await asked(chatting, "16:00")
     after = await talk.say("yes")
@@ -147,3 +160,21 @@ async def test_a_question_survives_a_restart(restarted: Any, booking: Booking) -
         assert said(heard) == done["text"]
         assert kinds(heard).count("start") == 1
         assert len(bookings(running, talk)) == 1
+
+
+async def test_a_page_of_messages_holds_what_its_parts_refer_to(chatting: Product) -> None:
+    talk, card = await asked(chatting, "11:30")
+
+    page = (await talk.ask("GET", "/messages")).json
+
+    answers = [item for item in page["items"] if item["role"] == "assistant"]
+    referred = {
+        part["execution_id"]
+        for answer in answers
+        for part in answer["parts"]
+        if part["type"] == "tool_result"
+    }
+    assert referred
+    assert referred <= {use["id"] for use in page["tool_uses"]}
+    assert [row["id"] for row in page["approvals"]] == [card["id"]]
+    assert {run["id"] for run in page["runs"]} == {answer["run_id"] for answer in answers}

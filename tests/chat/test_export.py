@@ -27,7 +27,7 @@ async def exported(
     service: SessionService, who: Principal, chat: ChatSession, kind: Format, *, tools: bool = True
 ) -> str:
     conversation = await service.export(who, chat.id, with_tools=tools)
-    return b"".join([part async for part in conversation.stream(kind)]).decode()
+    return b"".join([part async for part in conversation.stream(kind, language="en")]).decode()
 
 
 async def spoken(service: SessionService, database: Database, who: Principal) -> ChatSession:

@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import openai
@@ -12,7 +13,9 @@ import pytest
 from openai import AsyncOpenAI
 
 from booking_api.schedule import INDIA, next_open_day
+from chat.conversing import BOOKING_TOOLS
 from databases import Templates, settings_for
+from product.orders import agreed, order
 from product.polling import eventually
 from running import Product, product
 
@@ -178,6 +181,54 @@ async def test_nothing_can_be_booked_whoever_says_yes(client: AsyncOpenAI, serve
     assert "create_service_booking" not in made
 
 
+async def heard(client: AsyncOpenAI, messages: Messages) -> str:
+    """A streamed answer, put together."""
+    stream = await client.chat.completions.create(
+        model="msil-scripted", messages=messages, stream=True
+    )
+    pieces = [chunk.choices[0].delta.content async for chunk in stream if chunk.choices]
+    return "".join(piece or "" for piece in pieces)
+
+
+async def test_the_official_client_reads_all_of_a_booking_that_a_person_confirms(
+    client: AsyncOpenAI, served: Product
+) -> None:
+    """What reads is answered here; the one write goes by the door where a person agrees."""
+    before = len(executions(served))
+    day = next_open_day(datetime.now(INDIA).date() + timedelta(days=2))
+    history = user(f"Book a service for MH12AB1234 on {day:%d %B %Y} at 11:00 near Baner, Pune")
+    found = await heard(client, history)
+    assert "Swift ZXI+" in found
+    assert "MSIL Service Baner" in found
+    history += [{"role": "assistant", "content": found}, *user("9876543210, regular, yes")]
+    said = await heard(client, history)
+    assert "no tool here to book it" in said
+    arguments = order(
+        customer_mobile="9876543210",
+        vehicle_registration="MH12AB1234",
+        dealer_code="MSIL-PUNE-002",
+        appointment_date=day.isoformat(),
+        appointment_time="11:00",
+    )
+    tool, key = "create_service_booking", uuid4().hex
+    approval = await agreed(served, tool, arguments, key=key)
+    made = (await served.call(tool, arguments, key=key, approval=approval)).json
+    booking_id = made["structured"]["booking_id"]
+    history += [
+        {"role": "assistant", "content": said},
+        *user(f"It is booked as {booking_id}. What is its status?"),
+    ]
+    status = await heard(client, history)
+    assert booking_id in status
+    assert "CONFIRMED" in status.upper()
+    # Nothing is remembered between answers, so the second reads once more what it tells.
+    assert [made for made, _, _ in executions(served)[before:]] == [
+        *BOOKING_TOOLS[:3],
+        *BOOKING_TOOLS[:3],
+        *BOOKING_TOOLS[3:],
+    ]
+
+
 async def test_a_key_without_exposure_has_no_tools(served: Product) -> None:
     before = len(executions(served))
     made = await served.request(
@@ -291,7 +342,7 @@ async def test_one_caller_has_so_many_answers_at_once_and_leaving_ends_them(
 
 
 LIMITS = {
-    "tool calls": ({"chat_turn_tool_calls": 1}, "msil-scripted", "1 tool calls"),
+    "tool calls": ({"chat_turn_tool_calls": 1}, "msil-scripted", "1 tool call."),
     "seconds": ({"chat_turn_seconds": 0.5}, "scripted:demo-slow", "0.5 seconds"),
 }
 

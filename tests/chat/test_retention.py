@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from chat.conversations import answer, execution, say, user
+from chat.conversations import answer, execution, say, summary, user
 from msil_mcp.chat.errors import SessionNotFound
 from msil_mcp.chat.models import ChatMessage, ChatRun, ChatSession
 from msil_mcp.chat.parts import TextPart
 from msil_mcp.chat.retention import PURGE, purge_deleted, purging
 from msil_mcp.chat.session_service import SessionService
+from msil_mcp.chat.summaries import ChatSummary
 from msil_mcp.db.database import Database
 from msil_mcp.governance.executions import ToolExecution
 from msil_mcp.jobs import JobRunner
@@ -26,9 +27,11 @@ async def test_what_was_deleted_long_ago_is_gone_with_its_words(
 ) -> None:
     gone, kept = await service.create(asha), await service.create(asha)
     for chat in (gone, kept):
-        await say(service, asha, chat, user("my number is 9876543210"), answer("thanks"))
+        said_there = await say(
+            service, asha, chat, user("my number is 9876543210"), answer("thanks")
+        )
         async with database.unit_of_work() as session:
-            session.add(execution(chat))
+            session.add_all([execution(chat), summary("9876543210", until=said_there[1])])
     await service.delete(asha, gone.id)
     await purge_deleted(database, kept_for=timedelta(days=30))
     assert (await service.restore(asha, gone.id)).id == gone.id
@@ -41,7 +44,12 @@ async def test_what_was_deleted_long_ago_is_gone_with_its_words(
         counts = dict(iter(await session.execute(said)))
         calls = select(ToolExecution).where(ToolExecution.session_id.in_((gone.id, kept.id)))
         rows = {row.session_id: row for row in await session.scalars(calls)}
+        query = select(ChatSummary.session_id)
+        summarised = set(
+            await session.scalars(query.where(ChatSummary.session_id.in_((gone.id, kept.id))))
+        )
     assert (counts.get(gone.id), counts[kept.id]) == (None, 2)
+    assert summarised == {kept.id}
     assert (rows[gone.id].arguments, rows[gone.id].result) == (None, None)
     assert rows[gone.id].state == "succeeded"
     assert rows[kept.id].result is not None

@@ -14,11 +14,11 @@ from msil_mcp.chat.parts import TextPart
 from msil_mcp.chat.runs import (
     RunOutcome,
     finish_run,
+    hold_run,
     let_wait,
     reap_runs,
     renew_runs,
     request_stop,
-    show_answer,
     take_run,
 )
 from msil_mcp.chat.session_service import SessionService
@@ -63,12 +63,12 @@ async def test_a_run_ends_once_with_what_it_took(
         state="succeeded", usage=Usage(input_tokens=9, cost_nanos=1350), model_requests=2
     )
     async with database.unit_of_work() as session:
-        await finish_run(session, run.id, owner="a", outcome=outcome)
+        await finish_run(session, await hold_run(session, run.id, owner="a"), outcome)
     assert await service.active_run(asha, chat.id) is None
     for owner in ("a", "b"):
         with pytest.raises(RunLost):
             async with database.unit_of_work() as session:
-                await finish_run(session, run.id, owner=owner, outcome=outcome)
+                await hold_run(session, run.id, owner=owner)
     await service.begin_run(asha, chat.id, HELLO, owner="b")
 
 
@@ -79,7 +79,8 @@ async def test_a_dead_run_and_its_half_answer_are_marked(
     half = replace(answer("Hel", status="partial"), run_id=run.id)
     [message] = await say(service, asha, chat, half)
     async with database.unit_of_work() as session:
-        await show_answer(session, run.id, owner="a", message_id=message.id)
+        held = await hold_run(session, run.id, owner="a", lease_seconds=-1)
+        held.assistant_message_id = message.id
     async with database.unit_of_work() as session:
         dead = await reap_runs(session, now=utc_now())
     assert run.id in [one.id for one in dead]
@@ -107,7 +108,7 @@ async def test_a_run_that_waits_for_a_person_needs_no_process(
 ) -> None:
     chat, run = await begun(service, asha)
     async with database.unit_of_work() as session:
-        await let_wait(session, run.id, owner="a")
+        await let_wait(session, await hold_run(session, run.id, owner="a"))
         await reap_runs(session, now=utc_now() + timedelta(days=1))
     with pytest.raises(RunActive):
         await service.begin_run(asha, chat.id, HELLO, owner="b")

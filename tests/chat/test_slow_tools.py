@@ -1,4 +1,4 @@
-"""Stopping while a tool works: a read ends with the answer, a write goes on to its end."""
+"""While a tool works: nothing else is answered; stopping ends a read, and a write goes on."""
 
 import asyncio
 import threading
@@ -64,6 +64,31 @@ def executed(product: Product, talk: Conversation, tool: str) -> list[Any]:
         s=talk.id,
         t=tool,
     )
+
+
+async def test_of_fifty_submits_at_once_exactly_one_is_answered(
+    gated: tuple[Product, Gate],
+) -> None:
+    product, gate = gated
+    talk = await opened(product)
+    gate.hold("/api/dealers/nearby")
+    submits = (
+        talk.ask("POST", "/turns", json={"text": f"{order('10:30')}, number {number}"})
+        for number in range(50)
+    )
+    replies = await asyncio.gather(*submits)
+    [begun] = [reply.json for reply in replies if reply.status == 202]
+    refused = [reply.json for reply in replies if reply.status == 409]
+    assert len(refused) == 49
+    assert {reply["code"] for reply in refused} == {"chat_run_active"}
+    gate.open.set()
+    assert (await talk.wait(begun["run_id"]))["state"] == "succeeded"
+    assert (await talk.say("Hello"))["state"] == "succeeded"
+    rows = await talk.messages(branch="all")
+    assert [row["sequence"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0]["id"] == begun["message_id"]
+    count = "SELECT count(*) FROM chat_runs WHERE session_id = :s"
+    assert product.query(count, s=talk.id) == [(2,)]
 
 
 async def test_stopping_ends_a_read_that_is_at_the_upstream(gated: tuple[Product, Gate]) -> None:

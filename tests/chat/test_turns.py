@@ -1,7 +1,5 @@
 """Turns by REST: stored before they are answered, one at a time, bounded, stopped and branched."""
 
-import asyncio
-import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -74,33 +72,6 @@ async def test_the_same_client_id_is_the_same_turn(chatting: Product) -> None:
     await talk.wait()
     assert (await talk.begin("Hello", client_id="tab-1/1"))["run_id"] == first["run_id"]
     assert [row["role"] for row in await talk.messages()] == ["user", "assistant"]
-
-
-async def test_of_fifty_submits_at_once_one_is_answered(chatting: Product) -> None:
-    talk = await opened(chatting)
-
-    async def submit(number: int) -> int:
-        # Its answer takes several requests to the model, so it outlasts the last submit.
-        asked = f"Is there a slot for MH12AB1234 tomorrow at {number % 3 + 9} near Baner, Pune?"
-        reply = await talk.ask("POST", "/turns", json={"text": asked})
-        if reply.status == 202:
-            talk.runs.append(reply.json["run_id"])
-        else:
-            assert reply.json["code"] == "chat_run_active"
-        return reply.status
-
-    statuses = await asyncio.gather(*(submit(number) for number in range(50)))
-    begun = statuses.count(202)
-    assert begun + statuses.count(409) == 50
-    await talk.wait()
-    await talk.say("Hello again")
-    sequences = [row["sequence"] for row in await talk.messages(branch="all")]
-    assert sequences == list(range(1, 2 * begun + 3))
-    # A submit that comes after an answer has ended may begin another; at any time there is one.
-    query = "SELECT started_at, finished_at FROM chat_runs WHERE session_id = :id ORDER BY id"
-    times = [tuple(map(str, row)) for row in chatting.query(query, id=talk.id)]
-    assert len(times) == begun + 1
-    assert all(later[0] >= ended[1] for ended, later in itertools.pairwise(times))
 
 
 async def test_stopping_ends_the_answer_and_keeps_what_was_said(chatting: Product) -> None:

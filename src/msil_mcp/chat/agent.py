@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from msil_mcp import locales
+from msil_mcp.chat.ledger import Bill
 from msil_mcp.chat.tables import Offer
 from msil_mcp.llm.choice import ModelChoice
 from msil_mcp.llm.llm_service import LLMService
@@ -84,14 +86,20 @@ class Governed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A model with a caller's tools; with `whole` each of its answers is asked for in one piece."""
+    """A model with a caller's tools; with `whole` each of its answers is asked for in one piece.
+
+    What it says by itself it says in `language`. What its answers take is on the bill, also when
+    they come to nothing.
+    """
 
     llm: LLMService
     choice: ModelChoice
     governed: Governed
     system: str
     bounds: Bounds
+    language: locales.Language = locales.ENGLISH
     whole: bool = False
+    bill: Bill = field(default_factory=Bill)
 
     async def answer(self, messages: list[Message], hear: Hear) -> Answer:
         """Answer the last message; `hear` gets the text as it comes, and `messages` grow.
@@ -109,10 +117,11 @@ class Agent:
         except TimeoutError:
             if not clock.expired():
                 raise
-            limit = f"{self.bounds.seconds:g} seconds"
-        if limit:
+            limit = locales.Message("turn.allowed.seconds", count=self.bounds.seconds)
+        if limit is not None:
             answer.ending = "length"
-            sentence = f"I stopped here: this answer reached its limit of {limit}. Ask again."
+            said = locales.Message("turn.answer_limit", allowed=limit)
+            sentence = said.told(self.language)
             if isinstance(messages[-1], Assistant):
                 # Its calls were not made, and a model accepts no call without a result.
                 messages.pop()
@@ -120,7 +129,9 @@ class Agent:
             await self._say(sentence, answer, hear)
         return answer
 
-    async def _rounds(self, messages: list[Message], answer: Answer, hear: Hear) -> str | None:
+    async def _rounds(
+        self, messages: list[Message], answer: Answer, hear: Hear
+    ) -> locales.Message | None:
         """Ask and call until there is an answer; else the limit that was reached."""
         for _ in range(self.bounds.rounds):
             completion = await self._ask(messages, answer, hear)
@@ -131,11 +142,11 @@ class Agent:
                     answer.ending = "length" if cut else "content_filter"
                 return None
             if len(answer.made) + len(completion.calls) > self.bounds.calls:
-                return f"{self.bounds.calls} tool calls"
+                return locales.Message("turn.allowed.tool_calls", count=self.bounds.calls)
             made = await self._make(completion.calls)
             answer.made += made
             messages += made
-        return f"{self.bounds.rounds} rounds of tool calls"
+        return locales.Message("turn.allowed.rounds", count=self.bounds.rounds)
 
     async def _make(self, calls: Sequence[RequestedCall]) -> list[ToolAnswer]:
         """All calls of a round at once, as the model meant them."""
@@ -143,6 +154,7 @@ class Agent:
 
     async def _ask(self, messages: list[Message], answer: Answer, hear: Hear) -> Completion:
         answer.rounds += 1
+        self.bill.ask(str(self.choice))
         first = True
         async with self.llm.stream(
             messages,
@@ -163,6 +175,9 @@ class Agent:
             completion = stream.completion
         if self.whole and completion.text:
             await self._say(completion.text, answer, hear)
+        self.bill.answered(
+            model=completion.charged_to, tokens=completion.usage, cost=completion.cost
+        )
         answer.usage = answer.usage + completion.usage
         answer.cost = answer.cost + completion.cost
         answer.model = completion.model

@@ -35,13 +35,13 @@ from msil_mcp.chat import wire
 from msil_mcp.chat.calling import Cut
 from msil_mcp.chat.context import Entry
 from msil_mcp.chat.limits import Meter
+from msil_mcp.chat.model_view import as_messages
 from msil_mcp.chat.toolset import GovernedTools
 from msil_mcp.chat.transcript import Transcript
 from msil_mcp.llm.guarded_model import token_usage
 from msil_mcp.llm.history import to_history
-from msil_mcp.llm.messages import Assistant, Message, RequestedCall, System, ToolAnswer, User
 from msil_mcp.llm.tools import ToolTable
-from msil_mcp.llm.usage import Cost, TokenUsage
+from msil_mcp.llm.usage import Charge, TokenUsage
 
 SDK_VERSION: Final = 7
 AGENT: Final = Agent(output_type=[str, DeferredToolRequests], retries=2)
@@ -93,25 +93,34 @@ class Leg:
     tools: GovernedTools
     transcript: Transcript
     meter: Meter
-    price: Callable[[TokenUsage], Cost]
+    asked: str
+    price: Callable[[str, TokenUsage], Charge]
     before_calls: Callable[[], Awaitable[None]]
 
     async def run(self, emit: Callable[[str], None]) -> None:
         """Raises what ended it early, after the stream's open parts were closed."""
         encoder = Encoder(sdk_version=SDK_VERSION)
-        async for chunk in encoder.transform_stream(self._events()):
+
+        def say(text: str) -> None:
+            # By far the most frequent chunk, and the library's way to it is by far the longest.
+            emit(wire.chunk("text-delta", id=encoder.message_id, delta=text))
+
+        async for chunk in encoder.transform_stream(self._events(say)):
             emit(chunk.encode(SDK_VERSION))
         if encoder.failure is not None:
             raise encoder.failure
 
-    async def _events(self) -> AsyncGenerator[AgentStreamEvent, None]:
+    async def _events(self, say: Callable[[str], None]) -> AsyncGenerator[AgentStreamEvent, None]:
+        """What is left for the encoder; text that goes on is handed to `say`."""
         try:
-            async for event in self._agent_events():
+            async for event in self._agent_events(say):
                 yield event
         except asyncio.CancelledError as error:
             raise Cut from error
 
-    async def _agent_events(self) -> AsyncGenerator[AgentStreamEvent, None]:
+    async def _agent_events(
+        self, say: Callable[[str], None]
+    ) -> AsyncGenerator[AgentStreamEvent, None]:
         history = to_history(as_messages(self.entries), tools=self.table)
         async with AGENT.iter(
             message_history=history,
@@ -122,11 +131,19 @@ class Leg:
         ) as run:
             async for node in run:
                 if Agent.is_model_request_node(node):
-                    self.meter.before_request()
+                    self.meter.before_request(self.asked)
                     async with node.stream(run.ctx) as stream:
                         async for event in stream:
-                            self._hear(event)
-                            yield event
+                            self.meter.heard()
+                            match event:
+                                case PartDeltaEvent(delta=TextPartDelta(content_delta=text)) if (
+                                    text
+                                ):
+                                    self.transcript.say(text)
+                                    say(text)
+                                case _:
+                                    self._hear(event)
+                                    yield event
                 elif Agent.is_call_tools_node(node):
                     await self._answered(node.model_response)
                     async with node.stream(run.ctx) as handling:
@@ -137,7 +154,8 @@ class Leg:
     async def _answered(self, response: ModelResponse) -> None:
         usage = token_usage(response.usage)
         model = response.model_name or self.model.model_name
-        self.meter.answered(model=model, usage=usage, cost=self.price(usage))
+        charge = self.price(model, usage)
+        self.meter.answered(model=model, charged_to=charge.model, usage=usage, cost=charge.cost)
         calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
         if not calls:
             return
@@ -160,8 +178,6 @@ class Leg:
             case PartStartEvent(part=TextPart(content=text)):
                 self.transcript.begin_text()
                 self.transcript.say(text)
-            case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-                self.transcript.say(text)
             case FunctionToolResultEvent(part=ToolReturnPart() as part):
                 # A call that was refused before it came to the invoker.
                 tool = self.table.tool(part.tool_name)
@@ -173,49 +189,3 @@ class Leg:
                         text=part.model_response_str(wrap_if_error=False),
                     )
                 )
-
-
-def as_messages(entries: Sequence[Entry]) -> list[Message]:
-    """Entries as the model reads them: every group of calls before its results."""
-    messages: list[Message] = []
-    for entry in entries:
-        if entry.role == "user":
-            messages.append(User(own.spoken_text(entry.parts)))
-        elif entry.role == "assistant":
-            messages += _answers(entry.parts)
-        else:
-            messages.append(System("\n".join(_words(entry.parts))))
-    return messages
-
-
-def _words(parts: own.Parts) -> list[str]:
-    return [part.text for part in parts if isinstance(part, own.TextPart | own.SummaryPart)]
-
-
-def _answers(parts: own.Parts) -> list[Message]:
-    messages: list[Message] = []
-    said: list[str] = []
-    calls: list[RequestedCall] = []
-    known: dict[str, RequestedCall] = {}
-
-    def close() -> None:
-        if said or calls:
-            messages.append(Assistant("\n\n".join(said), tuple(calls)))
-        said.clear()
-        calls.clear()
-
-    for part in parts:
-        match part:
-            case own.TextPart():
-                if calls:
-                    close()
-                said.append(part.text)
-            case own.ToolCallPart():
-                known[part.call_id] = RequestedCall(part.call_id, part.tool, part.arguments)
-                calls.append(known[part.call_id])
-            case own.ToolResultPart():
-                close()
-                failed = part.outcome != "succeeded"
-                messages.append(ToolAnswer(known[part.call_id], part.text or "", failed))
-    close()
-    return messages

@@ -1,7 +1,7 @@
 """/api/chat/sessions: conversations, their messages and branches, and what they amount to.
 
-Messages are said and answered by turns; here they are read. `app.state`: `database` and
-`admin_audit`.
+Messages are said and answered by turns; here they are read. `app.state`: `database`,
+`chat` and `admin_audit`.
 """
 
 from typing import Annotated, Any
@@ -19,8 +19,11 @@ from msil_mcp.chat.errors import (
 )
 from msil_mcp.chat.export import MEDIA_TYPES, SUFFIXES, Format
 from msil_mcp.chat.models import ChatSession
+from msil_mcp.chat.runtime import Chat, chat_of
 from msil_mcp.chat.session_service import SessionChange, SessionService
 from msil_mcp.chat.sessions import SessionFilters, Shelf
+from msil_mcp.chat.shown import shown_with
+from msil_mcp.chat.turn_views import AskedView, MessagesPage, RunSummary
 from msil_mcp.chat.views import (
     BranchBody,
     Branches,
@@ -35,19 +38,23 @@ from msil_mcp.chat.views import (
     SessionPatch,
     SessionView,
     StatisticsView,
+    SummaryView,
     ToolUseView,
 )
 from msil_mcp.db.database import database_of
 from msil_mcp.errors import MsilError
+from msil_mcp.locales import language_of
 from msil_mcp.pagination import Cursor, Limit, Page
 from msil_mcp.principal import Principal, require
 
 router = APIRouter(prefix="/api/chat/sessions", tags=["chat"])
 User = Annotated[Principal, Depends(require("chat:use"))]
+At = Annotated[Chat, Depends(chat_of)]
 
 
 def sessions_of(request: Request) -> SessionService:
     """The application's sessions."""
+    chat_of(request)
     return SessionService(database_of(request))
 
 
@@ -58,52 +65,31 @@ def _responses(*errors: type[MsilError]) -> dict[int | str, dict[str, Any]]:
     return {error.status: {"description": error.title} for error in errors}
 
 
-async def _note_reading(request: Request, principal: Principal, owner: str, target: str) -> None:
-    """That somebody reads another's conversations is recorded."""
-    if owner != principal.id:
-        await request.app.state.admin_audit(
-            principal=principal,
-            action="chat.read",
-            target=target,
-            details={"owner": owner, "path": request.url.path},
-            correlation_id=request.scope.get("state", {}).get("correlation_id"),
-        )
-
-
-async def readable(
-    request: Request, principal: User, service: Service, session_id: Id
-) -> ChatSession:
-    """The session in the path."""
+async def readable(principal: User, service: Service, session_id: Id) -> ChatSession:
+    """The session in the path, for its owner: others read it masked, at /api/conversations."""
     chat = await service.get(principal, session_id)
-    await _note_reading(request, principal, chat.owner_id, f"chat_session:{chat.id}")
+    if chat.owner_id != principal.id:
+        raise SessionNotFound
     return chat
 
 
 Readable = Annotated[ChatSession, Depends(readable)]
 
 
-async def _filters(
-    request: Request,
-    principal: User,
+def _filters(
     q: Annotated[
         str | None, Query(max_length=200, description="Looked for in titles and in what was said.")
     ] = None,
     shelf: Shelf = "active",
     pinned: bool | None = None,
-    owner: Annotated[
-        str | None,
-        Query(pattern=r"^[^\x00-\x1f]{1,500}$", description="Whose; others' need chat:read_all."),
-    ] = None,
 ) -> SessionFilters:
-    if owner is not None and principal.may("chat:read_all"):
-        await _note_reading(request, principal, owner, f"chat_sessions_of:{owner}")
-    return SessionFilters(search=q, shelf=shelf, pinned=pinned, owner_id=owner)
+    return SessionFilters(search=q, shelf=shelf, pinned=pinned)
 
 
 Wanted = Annotated[SessionFilters, Depends(_filters)]
 
 
-@router.get("", responses=_responses(SessionNotFound))
+@router.get("")
 async def list_sessions(
     principal: User, service: Service, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SessionView]:
@@ -122,10 +108,14 @@ async def create_session(body: SessionBody, principal: User, service: Service) -
 
 @router.get("/{session_id}", responses=_responses(SessionNotFound))
 async def read_session(chat: Readable, principal: User, service: Service) -> SessionDetail:
-    """One conversation, and whether it is being answered."""
+    """One conversation, whether it is being answered, and whether its beginning is summarised."""
     run = await service.active_run(principal, chat.id)
-    active = None if run is None else RunView.model_validate(run)
-    return SessionDetail(session=SessionView.model_validate(chat), active_run=active)
+    summary = await service.summary(principal, chat.id)
+    return SessionDetail(
+        session=SessionView.model_validate(chat),
+        active_run=None if run is None else RunView.model_validate(run),
+        summary=None if summary is None else SummaryView.model_validate(summary),
+    )
 
 
 @router.patch("/{session_id}", responses=_responses(SessionNotFound))
@@ -139,9 +129,14 @@ async def change_session(
 
 
 @router.delete("/{session_id}", status_code=204, responses=_responses(SessionNotFound))
-async def delete_session(session_id: Id, principal: User, service: Service) -> None:
+async def delete_session(
+    session_id: Id, principal: User, service: Service, chat: At, request: Request
+) -> None:
     """Delete a conversation; it can be restored until retention removes it."""
-    await service.delete(principal, session_id)
+    language = language_of(request.scope)
+    ended = await service.delete(principal, session_id, language=language)
+    if ended is not None:
+        await chat.runs.ended(ended, by=principal, language=language)
 
 
 @router.post("/{session_id}/restore", responses=_responses(SessionNotFound))
@@ -152,18 +147,26 @@ async def restore_session(session_id: Id, principal: User, service: Service) -> 
 
 @router.get("/{session_id}/messages", responses=_responses(SessionNotFound))
 async def read_messages(
+    request: Request,
     chat: Readable,
     principal: User,
     service: Service,
     branch: BranchFilter = "active",
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[MessageView]:
+) -> MessagesPage:
     """The newest page, oldest message first; the next page is the one before it."""
     rows, following = await service.messages(
         principal, chat.id, every_branch=branch == "all", cursor=cursor, limit=limit
     )
-    return Page(items=[MessageView.model_validate(row) for row in rows], next_cursor=following)
+    shown = await shown_with(database_of(request), chat, rows)
+    return MessagesPage(
+        items=[MessageView.model_validate(row) for row in rows],
+        next_cursor=following,
+        tool_uses=[ToolUseView.model_validate(use) for use in shown.tool_uses],
+        approvals=[AskedView.model_validate(row) for row in shown.approvals],
+        runs=[RunSummary.model_validate(run) for run in shown.runs],
+    )
 
 
 @router.put(
@@ -229,6 +232,15 @@ async def read_executions(
     return Page(items=[ToolUseView.model_validate(row) for row in rows], next_cursor=following)
 
 
+@router.get("/{session_id}/summaries", responses=_responses(SessionNotFound))
+async def read_summaries(
+    chat: Readable, principal: User, service: Service, limit: Limit = 50, cursor: Cursor = None
+) -> Page[SummaryView]:
+    """What the model was told instead of earlier messages, over all branches, in order."""
+    rows, following = await service.summaries(principal, chat.id, cursor=cursor, limit=limit)
+    return Page(items=[SummaryView.model_validate(row) for row in rows], next_cursor=following)
+
+
 @router.get("/{session_id}/statistics", responses=_responses(SessionNotFound))
 async def read_statistics(chat: Readable, principal: User, service: Service) -> StatisticsView:
     """What the conversation amounts to, over all branches."""
@@ -240,6 +252,7 @@ async def export_session(
     chat: Readable,
     principal: User,
     service: Service,
+    request: Request,
     format: Annotated[Format, Query()] = "json",  # noqa: A002 the parameter's name
     tools: bool = True,
 ) -> StreamingResponse:
@@ -247,5 +260,6 @@ async def export_session(
     conversation = await service.export(principal, chat.id, with_tools=tools)
     name = f'attachment; filename="conversation-{chat.id}.{SUFFIXES[format]}"'
     headers = {"Content-Disposition": name}
-    parts = conversation.stream(format)
+    language = language_of(request.scope)
+    parts = conversation.stream(format, language=language)
     return StreamingResponse(parts, media_type=MEDIA_TYPES[format], headers=headers)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from msil_mcp.chat import wire
 from msil_mcp.chat.parts import ApprovalPart, ResultOutcome, ToolResultPart
 from msil_mcp.chat.transcript import Transcript
+from msil_mcp.locales import Language
 from msil_mcp.principal import Principal
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult
 from msil_mcp.tools.version import ToolVersion
@@ -44,6 +45,7 @@ class Calls:
     place: Place
     transcript: Transcript
     emit: Callable[[str], None]
+    language: Language
     seconds: float
     _writes: set["asyncio.Task[ToolResult]"] = field(default_factory=set)
 
@@ -92,7 +94,9 @@ class Calls:
         if result.confirmation is not None:
             asked = ApprovalPart(call_id=call_id, approval_id=result.confirmation.approval_id)
             self.transcript.add(asked)
-            for encoded in wire.approval_request(call_id, result.confirmation):
+            for encoded in wire.approval_request(
+                call_id, result.confirmation, language=self.language
+            ):
                 self.emit(encoded)
             return
         self.transcript.add(

@@ -17,17 +17,19 @@ from msil_mcp.chat.parts import ApprovalPart, ToolCallPart
 from msil_mcp.chat.publishing import continued
 from msil_mcp.chat.replaying import said_chunks
 from msil_mcp.chat.sessions import Sessions
+from msil_mcp.chat.speaking import spoken
 from msil_mcp.chat.transcript import Transcript
 from msil_mcp.chat.turn import TurnParts
 from msil_mcp.chat.turn_errors import BadEdit
 from msil_mcp.db.database import translated_errors, utc_now
 from msil_mcp.governance.approvals import Approval, Approvals, ApprovalUsed, UnknownApproval
+from msil_mcp.locales import Language, Message
+from msil_mcp.openapi.validation import InvalidArguments
 from msil_mcp.principal import Principal
-from msil_mcp.tools.call import ToolCall
+from msil_mcp.tools.call import ToolCall, ToolResult
 
 Choice = Literal["approve", "edit", "decline"]
 Decided = Callable[[Approval], Awaitable[None]]
-EDITED = "The person changed the arguments, which takes another approval."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,11 @@ class Asked:
     approval: Approval
     call: ToolCallPart
     part: ApprovalPart
+    chosen: str | None
+
+    def said_in(self, language: Language) -> Language:
+        """The language of the conversation; `language` is the person's."""
+        return spoken(self.chosen, otherwise=language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Confirmations:
         decision: Decision,
         *,
         correlation_id: str,
+        language: Language,
         decided: Decided,
     ) -> tuple[str, Approval]:
         """The run and the approval that stands now; the run goes on once all are decided."""
@@ -72,7 +80,12 @@ class Confirmations:
         approval = asked.approval
         if decision.choice == "edit":
             approval = await self._edit(
-                principal, asked, decision, correlation_id=correlation_id, decided=decided
+                principal,
+                asked,
+                decision,
+                correlation_id=correlation_id,
+                language=language,
+                decided=decided,
             )
             return asked.run.id, approval
         if approval.standing == "pending":
@@ -88,14 +101,16 @@ class Confirmations:
             raise ApprovalUsed(approval.standing)
         # Decided before, by another door or just before a death: the run only has to go on.
         if not await self._undecided(asked.run.id):
-            await self.runs.resume(principal, asked.run.id, correlation_id=correlation_id)
+            await self.runs.resume(
+                principal, asked.run.id, correlation_id=correlation_id, language=language
+            )
         return asked.run.id, approval
 
     async def _asked(self, principal: Principal, session_id: str, approval_id: str) -> Asked:
         """The owner's own run and the call; UnknownApproval for anything else."""
         with translated_errors():
             async with self.parts.database.reading() as session:
-                await Sessions(session).owned_by(principal, session_id, lock=False)
+                chat = await Sessions(session).owned_by(principal, session_id, lock=False)
                 approval = await self.approvals.get(approval_id, principal=principal)
                 if approval.session_id != session_id:
                     raise UnknownApproval
@@ -105,7 +120,7 @@ class Confirmations:
                 found = await _waiting_call(session, run, approval_id)
         if found is None:
             raise ApprovalUsed(approval.standing)
-        return Asked(run, approval, *found)
+        return Asked(run, approval, *found, chat.language)
 
     async def _undecided(self, run_id: str) -> bool:
         query = select(Approval.id).where(
@@ -123,6 +138,7 @@ class Confirmations:
         decision: Decision,
         *,
         correlation_id: str,
+        language: Language,
         decided: Decided,
     ) -> Approval:
         """Ask anew with the arguments the person wants; they see that exact request first."""
@@ -130,7 +146,7 @@ class Confirmations:
         versions = (await self.parts.tables.of(principal)).versions
         version = versions.get(asked.call.tool)
         if version is None:
-            raise BadEdit("This tool is not available any more.")
+            raise BadEdit(case="tool_gone")
         call = ToolCall(
             principal=principal,
             tool=version,
@@ -145,7 +161,7 @@ class Confirmations:
         result = await self.parts.invoker.invoke(call)
         confirmation = result.confirmation
         if confirmation is None:
-            raise BadEdit(result.text)
+            raise BadEdit(problem=_problem(call, result))
         if confirmation.approval_id != asked.part.approval_id:
             await self._replace(asked, wanted, confirmation.approval_id)
             old = await self.approvals.decide(
@@ -153,10 +169,12 @@ class Confirmations:
                 principal=principal,
                 accepted=False,
                 via="chat",
-                reason=EDITED,
+                reason=Message("approval.reasons.edited").told(asked.said_in(language)),
             )
             await decided(old)
-            await self._show(asked.run, wire.approval_request(asked.call.call_id, confirmation))
+            said_in = asked.said_in(language)
+            chunks = wire.approval_request(asked.call.call_id, confirmation, language=said_in)
+            await self._show(asked.run, chunks, language=said_in)
         return await self.approvals.get(confirmation.approval_id, principal=principal)
 
     async def _replace(self, asked: Asked, arguments: dict[str, Any], approval_id: str) -> None:
@@ -173,13 +191,23 @@ class Confirmations:
                 )
                 await change_content(session, message.id, parts=transcript.parts, status="partial")
 
-    async def _show(self, run: ChatRun, chunks: list[str]) -> None:
+    async def _show(self, run: ChatRun, chunks: list[str], *, language: Language) -> None:
         async with self.parts.database.reading() as session:
-            so_far = await said_chunks(session, run)
+            so_far = await said_chunks(session, run, language=language)
         publisher = await continued(self.parts.bus, run.id, so_far=so_far)
         for encoded in chunks:
             publisher.add(encoded)
         await publisher.flush()
+
+
+def _problem(call: ToolCall, result: ToolResult) -> Message:
+    """Why a changed call is not asked about; results themselves are told in English."""
+    if result.error == InvalidArguments.slug:
+        try:
+            call.tool.validator.validate(call.arguments)
+        except InvalidArguments as error:
+            return error.message
+    return Message("verbatim", text=result.text)
 
 
 async def _waiting_call(

@@ -7,19 +7,17 @@ followed by its result: calls cut off by an interruption get one that says so.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from msil_mcp.chat.models import Role
 from msil_mcp.chat.parts import (
     ApprovalPart,
     Part,
     Parts,
-    SummaryPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
     encode_parts,
-    summarised_until,
 )
 
 Count = Callable[[str], int]
@@ -34,11 +32,17 @@ INTERRUPTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message as the model reads it."""
+    """A message as the model reads it.
+
+    A summary stands for every message of the branch up to and including the one of its id.
+    """
 
     id: str
-    role: Role
+    role: Role | Literal["summary"]
     parts: Parts
+
+
+Shorten = Callable[[Entry], Entry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,40 +76,66 @@ def cost_of(entry: Entry, count: Count) -> int:
     return OVERHEAD + sum(count(_read(part)) for part in entry.parts)
 
 
+def unchanged(entry: Entry) -> Entry:
+    """Shortens nothing."""
+    return entry
+
+
 def fit(
     entries: Sequence[Entry],
     *,
     limits: Limits,
     count: Count = approximate_tokens,
+    summary: Entry | None = None,
+    short: Shorten = unchanged,
     more: bool = False,
 ) -> Context:
     """The newest turns of a branch, oldest first, that stay within the limits, made whole.
 
-    The newest summary on the branch comes first, and what it stands for is left out. `more` says
-    that older entries exist which could not fit.
+    The newest turn is shown as it is, the one before it as well where that fits, older ones
+    shortened. `summary` stands for what came before the entries and goes first; it is left out
+    only where it alone would break the limits. `more` says that there are messages which are
+    neither here nor in the summary.
     """
-    summary, rest = _summarised(entries)
-    turns = turns_of(paired(rest))
+    *older, newest = turns_of(paired(entries)) or [()]
+    room = Room(limits, count)
+    over = not room.takes(newest, anyhow=True)
     head = () if summary is None else (summary,)
-    tokens = sum(cost_of(entry, count) for entry in head)
-    messages = len(head)
-    kept: list[tuple[Entry, ...]] = []
-    over = False
-    for turn in reversed(turns):
-        size, length = sum(cost_of(entry, count) for entry in turn), len(turn)
-        fits = _within(limits.tokens, tokens + size) and _within(limits.messages, messages + length)
-        if not fits and kept:
+    if not room.takes(head, anyhow=over) and not over:
+        head = ()
+    kept = [newest]
+    for age, turn in enumerate(reversed(older), start=1):
+        short_turn = tuple(map(short, turn))
+        forms = (turn, short_turn) if age == 1 else (short_turn,)
+        shown = next((form for form in forms if room.takes(form)), None)
+        if shown is None:
             break
-        over = over or not fits
-        kept.append(turn)
-        tokens, messages = tokens + size, messages + length
-    chosen = tuple(entry for turn in reversed(kept) for entry in turn)
+        kept.append(shown)
     return Context(
-        entries=(*head, *chosen),
-        tokens=tokens,
-        cut=more or len(kept) < len(turns),
+        entries=(*head, *(entry for turn in reversed(kept) for entry in turn)),
+        tokens=room.tokens,
+        cut=more or len(kept) <= len(older) or (summary is not None and not head),
         over_budget=over,
     )
+
+
+@dataclass(slots=True)
+class Room:
+    """How much of the limits is taken."""
+
+    limits: Limits
+    count: Count
+    tokens: int = 0
+    messages: int = 0
+
+    def takes(self, entries: Sequence[Entry], *, anyhow: bool = False) -> bool:
+        """Whether they fit beside what is there; then, or anyhow, they are there too."""
+        tokens = self.tokens + sum(cost_of(entry, self.count) for entry in entries)
+        messages = self.messages + len(entries)
+        fits = _within(self.limits.tokens, tokens) and _within(self.limits.messages, messages)
+        if fits or anyhow:
+            self.tokens, self.messages = tokens, messages
+        return fits
 
 
 def turns_of(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
@@ -159,21 +189,9 @@ def _answers(
         )
 
 
-def _summarised(entries: Sequence[Entry]) -> tuple[Entry | None, list[Entry]]:
-    """The newest summary, and the entries it does not stand for."""
-    summaries = [entry for entry in entries if entry.role == "summary"]
-    rest = [entry for entry in entries if entry.role != "summary"]
-    if not summaries:
-        return None, rest
-    newest = summaries[-1]
-    until = summarised_until(newest.parts)
-    covered = next((i for i, entry in enumerate(rest) if entry.id == until), -1)
-    return newest, rest[covered + 1 :]
-
-
 def _within(limit: int | None, value: int) -> bool:
     return limit is None or value <= limit
 
 
 def _read(part: Part) -> str:
-    return part.text if isinstance(part, TextPart | SummaryPart) else encode_parts((part,))
+    return part.text if isinstance(part, TextPart) else encode_parts((part,))

@@ -16,8 +16,10 @@ from msil_mcp.chat.executions import ToolUse, uses_shown_in
 from msil_mcp.chat.masks import ConversationMasks
 from msil_mcp.chat.messages import oldest
 from msil_mcp.chat.models import ChatMessage, ChatSession
-from msil_mcp.chat.parts import SummaryPart, TextPart, ToolCallPart, ToolResultPart
+from msil_mcp.chat.parts import TextPart, ToolCallPart, ToolResultPart
+from msil_mcp.chat.summaries import ChatSummary, summaries_of
 from msil_mcp.db.database import Database, utc_now
+from msil_mcp.locales import Language, Message
 
 Format = Literal["json", "markdown"]
 MEDIA_TYPES: Final[dict[Format, str]] = {
@@ -25,12 +27,6 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
     "markdown": "text/markdown; charset=utf-8",
 }
 SUFFIXES: Final[dict[Format, str]] = {"json": "json", "markdown": "md"}
-_SPEAKERS: Final = {
-    "user": "User",
-    "assistant": "Assistant",
-    "system": "System",
-    "summary": "Summary",
-}
 _PAGE: Final = 200
 _encode = msgspec.json.Encoder().encode
 
@@ -65,6 +61,18 @@ class ExportedMessage:
     tool_calls: tuple[ExportedCall, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedSummary:
+    """What a model was shown instead of the messages up to one of them."""
+
+    until_id: str
+    messages: int
+    whole: bool
+    at: datetime
+    model: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """What to export: a session as it was when asked for, and the ids of its present branch."""
@@ -74,9 +82,9 @@ class Conversation:
     branch: frozenset[str]
     with_tools: bool
 
-    async def stream(self, kind: Format) -> AsyncIterator[bytes]:
-        """The file in chunks."""
-        parts = self._as_json() if kind == "json" else self._as_markdown()
+    async def stream(self, kind: Format, *, language: Language) -> AsyncIterator[bytes]:
+        """The file in chunks; the headings of Markdown are in a language."""
+        parts = self._as_json() if kind == "json" else self._as_markdown(language)
         async for part in parts:
             yield part
 
@@ -97,27 +105,56 @@ class Conversation:
         async for message in self._messages(masks):
             yield separator + _encode(message)
             separator = b","
-        yield b"]}\n"
+        yield b'],"summaries":' + _encode(await self._summaries(masks)) + b"}\n"
 
-    async def _as_markdown(self) -> AsyncIterator[bytes]:
+    async def _as_markdown(self, language: Language) -> AsyncIterator[bytes]:
         chat, masks = self.chat, ConversationMasks()
-        title = masks.text(chat.title) or "Conversation"
-        yield f"# {title}\n\nBegun {_moment(chat.created_at)}. Personal data is masked.\n".encode()
+        title = masks.text(chat.title) or Message("export.untitled").told(language)
+        begun = Message("export.begun", at=_moment(chat.created_at)).told(language)
+        yield f"# {title}\n\n{begun}\n".encode()
         async for message in self._messages(masks):
             if message.on_branch:
-                yield "".join(_markdown(message)).encode()
+                yield "".join(_markdown(message, language)).encode()
+
+    async def page(
+        self, masks: ConversationMasks, *, after: int, limit: int
+    ) -> list[tuple[int, ExportedMessage]]:
+        """Messages of all branches after a sequence number, the oldest first, by their own."""
+        async with self.database.reading() as session:
+            page = await oldest(session, self.chat, after=after, limit=limit)
+            uses = await self._uses(session, masks, page) if self.with_tools else ()
+        return [(message.sequence, self._exported(message, masks, uses)) for message in page]
 
     async def _messages(self, masks: ConversationMasks) -> AsyncIterator[ExportedMessage]:
         after = 0
         while True:
-            async with self.database.reading() as session:
-                page = await oldest(session, self.chat, after=after, limit=_PAGE)
-                uses = await self._uses(session, masks, page) if self.with_tools else ()
-            for message in page:
-                yield self._exported(message, masks, uses)
+            page = await self.page(masks, after=after, limit=_PAGE)
+            for _, message in page:
+                yield message
             if len(page) < _PAGE:
                 return
-            after = page[-1].sequence
+            after = page[-1][0]
+
+    async def _summaries(self, masks: ConversationMasks) -> Sequence[ExportedSummary]:
+        made: list[ChatSummary] = []
+        while True:
+            after = made[-1].id if made else ""
+            async with self.database.reading() as session:
+                page = await summaries_of(session, self.chat.id, after=after, limit=_PAGE)
+            made += page
+            if len(page) < _PAGE:
+                break
+        return [
+            ExportedSummary(
+                until_id=row.until_id,
+                messages=row.messages,
+                whole=row.whole,
+                at=row.created_at,
+                model=row.model,
+                text=masks.text(row.text),
+            )
+            for row in made
+        ]
 
     async def _uses(
         self, session: AsyncSession, masks: ConversationMasks, page: Sequence[ChatMessage]
@@ -135,7 +172,7 @@ class Conversation:
     def _exported(
         self, message: ChatMessage, masks: ConversationMasks, uses: Sequence[ToolUse]
     ) -> ExportedMessage:
-        said = [part.text for part in message.parts if isinstance(part, TextPart | SummaryPart)]
+        said = [part.text for part in message.parts if isinstance(part, TextPart)]
         return ExportedMessage(
             id=message.id,
             parent_id=message.parent_id,
@@ -188,10 +225,12 @@ def _call(
     )
 
 
-def _markdown(message: ExportedMessage) -> Iterator[str]:
+def _markdown(message: ExportedMessage, language: Language) -> Iterator[str]:
     model = f" · {message.model}" if message.model else ""
-    state = "" if message.status == "complete" else f" · {message.status}"
-    yield f"\n## {_SPEAKERS[message.role]}\n\n*{_moment(message.at)}{model}{state}*\n"
+    ended = Message(f"export.states.{message.status}").told(language)
+    state = "" if message.status == "complete" else f" · {ended}"
+    speaker = Message(f"export.speakers.{message.role}").told(language)
+    yield f"\n## {speaker}\n\n*{_moment(message.at)}{model}{state}*\n"
     for call in message.tool_calls:
         took = "" if call.duration_ms is None else f" in {call.duration_ms:.0f} ms"
         error = f" ({call.error})" if call.error else ""

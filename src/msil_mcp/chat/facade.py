@@ -9,26 +9,30 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from msil_mcp.chat.agent import Agent, Answer, Bounds, Governed
+from msil_mcp.chat.agent import Agent, Answer, Bounds, Governed, Hear
+from msil_mcp.chat.budgets import check_budget
 from msil_mcp.chat.facade_errors import ClientGone, OpenAIRoute, TooManyAtOnce, error_object
 from msil_mcp.chat.facade_wire import WAITING, CompletionBody, ModelCard, ModelList, Writer
 from msil_mcp.chat.instructions import INDIA
-from msil_mcp.chat.limits import check_budget
+from msil_mcp.chat.ledger import Booking, book, user_of
 from msil_mcp.chat.reading_tools import ReadingTools
 from msil_mcp.chat.runtime import Chat, chat_of
 from msil_mcp.errors import MsilError
 from msil_mcp.llm.choice import ModelChoice, parse_model
 from msil_mcp.llm.errors import ModelNotAllowed
 from msil_mcp.llm.messages import Message
+from msil_mcp.locales import Language, language_of
 from msil_mcp.principal import Principal, require
 
 log = structlog.get_logger()
@@ -43,7 +47,6 @@ MOST_AT_ONCE: Final = 16
 """Answers one caller may have under way in a process."""
 WAIT_SECONDS: Final = 10.0
 STARTED: Final = int(time.time())
-BROKEN: Final = "The answer could not be completed; the reason is in the log of this server."
 HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 SYSTEM: Final = """\
 You help people use the services of their company through tools.
@@ -79,17 +82,17 @@ async def complete(
     body.check()
     choice = choose(chat, body.model, principal=principal)
     parts = chat.parts
-    await check_budget(parts.database, parts.settings, principal_id=principal.id)
-    agent = await _agent(request, chat, choice, principal, body)
+    await check_budget(parts.database, parts.settings, user_id=user_of(principal))
+    charged = _Charged(await _agent(request, chat, choice, principal, body), chat, principal)
     usage = body.stream_options is not None and body.stream_options.include_usage
     writer = Writer(model=choice.name, with_usage=usage)
     under_way = _counter(request)
     if not body.stream:
         with _one_of(under_way, principal):
-            work = asyncio.create_task(agent.answer(body.conversation(), _unheard))
+            work = asyncio.create_task(charged.answer(body.conversation(), _unheard))
             answer = await _while_heard(request, work)
         return Response(writer.document(answer), media_type="application/json")
-    pieces = _Pieces(agent, body.conversation(), writer, under_way, principal)
+    pieces = _Pieces(charged, body.conversation(), writer, under_way, principal)
     await _while_heard(request, asyncio.create_task(pieces.begun()))
     return StreamingResponse(pieces.stream(), media_type="text/event-stream", headers=HEADERS)
 
@@ -119,7 +122,7 @@ async def _agent(
     tools: ReadingTools | None = getattr(state, "reading_tools", None)
     if tools is None:
         tools = state.reading_tools = ReadingTools(parts.tables)
-    settings = parts.settings
+    settings, language = parts.settings, language_of(request.scope)
     governed = Governed(
         invoker=parts.invoker,
         principal=principal,
@@ -131,7 +134,8 @@ async def _agent(
         llm=parts.llm,
         choice=choice,
         governed=governed,
-        system=system_prompt(datetime.now(INDIA)),
+        system=system_prompt(datetime.now(INDIA), language=language),
+        language=language,
         bounds=Bounds(
             rounds=ROUNDS,
             calls=settings.chat_turn_tool_calls,
@@ -142,9 +146,41 @@ async def _agent(
     )
 
 
-def system_prompt(now: datetime) -> str:
+def system_prompt(now: datetime, *, language: Language) -> str:
     """What the model is told before the caller's own messages; the same for a whole day."""
-    return f"{SYSTEM}\nToday is {now:%A, %d %B %Y} in India (Asia/Kolkata)."
+    return (
+        f"{SYSTEM}\nToday is {now:%A, %d %B %Y} in India (Asia/Kolkata). "
+        f"Unless the person writes in another language, answer in: {language}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Charged:
+    """An agent whose answers are charged to their caller, however they end."""
+
+    agent: Agent
+    chat: Chat
+    principal: Principal
+
+    async def answer(self, messages: list[Message], hear: Hear) -> Answer:
+        try:
+            return await self.agent.answer(messages, hear)
+        finally:
+            # Also when nobody listens any more: the model has been asked.
+            await asyncio.shield(asyncio.create_task(self._charge(), name="facade-charge"))
+
+    async def _charge(self) -> None:
+        due = self.agent.bill.due
+        entries = [*due, Booking(model=due[-1].model if due else "", turns=1)]
+        try:
+            async with self.chat.parts.database.unit_of_work() as session:
+                await book(
+                    session, user_id=user_of(self.principal), door="openai", bookings=entries
+                )
+        except SQLAlchemyError:
+            # The answer is there; that it was not counted is for the operator to know.
+            spent = [entry.amounts | {"model": entry.model} for entry in entries]
+            log.exception("usage_not_booked", user_id=user_of(self.principal), entries=spent)
 
 
 class _Pieces:
@@ -152,13 +188,14 @@ class _Pieces:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: _Charged,
         messages: list[Message],
         writer: Writer,
         under_way: "Counter[str]",
         principal: Principal,
     ) -> None:
         self._agent = agent
+        self._language = agent.agent.language
         self._messages = messages
         self._writer = writer
         self._under_way = under_way
@@ -195,10 +232,11 @@ class _Pieces:
             try:
                 answer = await self._task
             except MsilError as error:
-                yield self._writer.broken(error_object(error))
+                yield self._writer.broken(error_object(error, language=self._language))
             except Exception:  # The edge of a task: a client must hear that there is no more.
                 log.exception("facade_answer_broke")
-                yield self._writer.broken(error_object(MsilError(BROKEN)))
+                broken = error_object(MsilError(case="answer"), language=self._language)
+                yield self._writer.broken(broken)
             else:
                 yield self._writer.end(answer)
         finally:

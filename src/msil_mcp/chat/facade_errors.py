@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
+from msil_mcp.chat.turn_errors import BudgetSpent
 from msil_mcp.db.database import translated_errors
 from msil_mcp.errors import BadRequest, MsilError, TooManyRequests
 from msil_mcp.llm.errors import (
@@ -22,6 +23,9 @@ from msil_mcp.llm.errors import (
     ModelNotFound,
     ModelRateLimited,
 )
+from msil_mcp.locales import Language, Message, language_of
+from msil_mcp.locales.views import in_language
+from msil_mcp.wrong_fields import explain_field
 
 log = structlog.get_logger()
 
@@ -40,6 +44,7 @@ SHAPES: Final[Mapping[type[MsilError], _Shape]] = {
     ModelNotAllowed: _Shape(404, "model_not_found"),
     ModelNotFound: _Shape(404, "model_not_found"),
     ModelRateLimited: _Shape(429, "rate_limit_exceeded"),
+    BudgetSpent: _Shape(429, "insufficient_quota"),
 }
 _TYPES: Final[Mapping[int, str]] = {
     401: "authentication_error",
@@ -49,14 +54,17 @@ _TYPES: Final[Mapping[int, str]] = {
 }
 
 
+_NO_RETRY: Final = {"x-should-retry": "false"}
+"""Tells OpenAI's clients that trying again is of no use, whatever the status."""
+
+
 class NotAccepted(BadRequest):
     """The facade does not do what a parameter asks for; `param` is the one at fault."""
 
     slug = "unsupported_parameter"
-    title = "Unsupported parameter"
 
-    def __init__(self, param: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, param: str, /, *, case: str, **told: Any) -> None:
+        super().__init__(case=case, **told)
         self.param = param
 
 
@@ -64,14 +72,9 @@ class TooManyAtOnce(TooManyRequests):
     """The caller has as many answers under way as one caller may have."""
 
     slug = "too_many_answers"
-    title = "Too many answers at once"
 
     def __init__(self, allowed: int) -> None:
-        super().__init__(
-            f"{allowed} of your requests are being answered already, which is the most one caller "
-            "may have at once. Wait for one of them to end.",
-            retry_after=1,
-        )
+        super().__init__(allowed=allowed, retry_after=1)
 
 
 class ClientGone(BadRequest):
@@ -79,18 +82,14 @@ class ClientGone(BadRequest):
 
     status = 499
     slug = "client_gone"
-    title = "Client gone"
-
-    def __init__(self) -> None:
-        super().__init__("The client closed the connection before there was an answer.")
 
 
-def error_object(error: MsilError) -> dict[str, Any]:
+def error_object(error: MsilError, *, language: Language) -> dict[str, Any]:
     """The body, and what stands in a stream that broke."""
     shape = _shape(error)
     return {
         "error": {
-            "message": str(error) or error.title,
+            "message": error.message.told(language),
             "type": _type(shape.status),
             "param": getattr(error, "param", None),
             "code": shape.code,
@@ -98,13 +97,17 @@ def error_object(error: MsilError) -> dict[str, Any]:
     }
 
 
-def error_response(error: MsilError) -> Response:
+def error_response(error: MsilError, *, language: Language) -> Response:
     """The HTTP answer, with Retry-After and WWW-Authenticate where they belong."""
     return Response(
-        msgspec.json.encode(error_object(error)),
+        msgspec.json.encode(error_object(error, language=language)),
         status_code=_shape(error).status,
         media_type="application/json",
-        headers=dict(error.headers),
+        headers={
+            **error.headers,
+            **(_NO_RETRY if isinstance(error, BudgetSpent) else {}),
+            **in_language(language),
+        },
     )
 
 
@@ -120,14 +123,15 @@ class OpenAIRoute(APIRoute):
                 with translated_errors():
                     return await handle(request)
             except MsilError as error:
-                return error_response(error)
+                return error_response(error, language=language_of(request.scope))
             except RequestValidationError as error:
-                return error_response(_unreadable(error))
+                return error_response(_unreadable(error), language=language_of(request.scope))
             except HTTPException as error:
                 return _plain(error.status_code, str(error.detail))
             except SQLAlchemyError:
                 log.exception("facade_database_failed")
-                return _plain(500, "Something failed in this server; it is in its log.")
+                said = Message("errors.internal_error.detail").told(language_of(request.scope))
+                return _plain(500, said)
 
         return handled
 
@@ -149,6 +153,5 @@ def _unreadable(error: RequestValidationError) -> NotAccepted:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part != "body"]
     param = ".".join(where)
-    return NotAccepted(
-        param, f"{param or 'The body'}: {first['msg'].removeprefix('Value error, ')}."
-    )
+    field = param or Message("fields.body")
+    return NotAccepted(param, case="field", field=field, problem=explain_field(first))

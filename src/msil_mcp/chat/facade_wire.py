@@ -21,10 +21,6 @@ from msil_mcp.llm.usage import TokenUsage
 DONE: Final = b"data: [DONE]\n\n"
 WAITING: Final = b": waiting\n\n"
 MOST_MESSAGES: Final = 2000
-OWN_TOOLS: Final = (
-    "Tools run on this server: the ones your key may see are offered to the model and called "
-    "here. Leave {param} out."
-)
 
 
 class ContentPart(BaseModel):
@@ -91,20 +87,20 @@ class CompletionBody(BaseModel):
         """NotAccepted for what the facade does not do."""
         for param in ("tools", "functions"):
             if getattr(self, param):
-                raise NotAccepted(param, OWN_TOOLS.format(param=param))
+                raise NotAccepted(param, case="own_tools", param=param)
         for param in ("tool_choice", "function_call"):
             if getattr(self, param) not in (None, "auto"):
-                raise NotAccepted(param, OWN_TOOLS.format(param=param))
+                raise NotAccepted(param, case="own_tools", param=param)
         if self.n not in (None, 1):
-            raise NotAccepted("n", "One answer is made for each request. Leave n out.")
+            raise NotAccepted("n", case="one_answer")
         if self.response_format is not None and self.response_format.type != "text":
-            raise NotAccepted("response_format", "Answers are text. Leave response_format out.")
+            raise NotAccepted("response_format", case="text_only", param="response_format")
         if self.logprobs:
-            raise NotAccepted("logprobs", "Log probabilities are not given. Leave logprobs out.")
+            raise NotAccepted("logprobs", case="not_supported", param="logprobs")
         if self.stop:
-            raise NotAccepted("stop", "Stop sequences are not supported. Leave stop out.")
+            raise NotAccepted("stop", case="not_supported", param="stop")
         if self.modalities not in (None, ["text"]):
-            raise NotAccepted("modalities", "Answers are text. Leave modalities out.")
+            raise NotAccepted("modalities", case="text_only", param="modalities")
         for number, message in enumerate(self.messages):
             _check_message(message, f"messages[{number}]")
 
@@ -115,9 +111,9 @@ class CompletionBody(BaseModel):
 
 def _check_message(message: ChatMessageBody, param: str) -> None:
     if message.tool_calls:
-        raise NotAccepted(f"{param}.tool_calls", OWN_TOOLS.format(param="tool_calls"))
+        raise NotAccepted(f"{param}.tool_calls", case="own_tools", param="tool_calls")
     if isinstance(message.content, list) and any(part.type != "text" for part in message.content):
-        raise NotAccepted(f"{param}.content", "Messages are text; other parts are not read.")
+        raise NotAccepted(f"{param}.content", case="text_parts")
 
 
 def _message(message: ChatMessageBody) -> Message:

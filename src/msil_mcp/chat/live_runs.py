@@ -1,6 +1,8 @@
 """The runs of this process: begun, kept alive, stopped; and those of dead processes, ended."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -11,15 +13,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from msil_mcp.bus import BusInterrupted, BusUnavailable, SubscriberTooSlow
 from msil_mcp.chat import wire
+from msil_mcp.chat.budgets import check_budget
 from msil_mcp.chat.errors import RunActive, RunLost
-from msil_mcp.chat.limits import Meter, check_budget
+from msil_mcp.chat.ledger import user_of
+from msil_mcp.chat.limits import Meter
 from msil_mcp.chat.messages import message_of
 from msil_mcp.chat.models import ChatRun, ChatSession, new_id
 from msil_mcp.chat.publishing import Publisher, announce_end, continued
-from msil_mcp.chat.repair import abandoned, repair, withdraw
-from msil_mcp.chat.replaying import ending, said_chunks
-from msil_mcp.chat.runs import reap_runs, renew_runs, request_stop, take_run
+from msil_mcp.chat.reaping import reap
+from msil_mcp.chat.repair import repair, withdraw
+from msil_mcp.chat.replaying import cards_of, ending, said_chunks
+from msil_mcp.chat.run_records import SERVER, record_end, record_start
+from msil_mcp.chat.runs import renew_runs, request_stop, take_run
 from msil_mcp.chat.sessions import Sessions
+from msil_mcp.chat.speaking import spoken
 from msil_mcp.chat.transcript import Transcript
 from msil_mcp.chat.turn import Turn, TurnParts
 from msil_mcp.chat.turn_errors import RunNotFound
@@ -28,13 +35,14 @@ from msil_mcp.db.database import translated_errors, utc_now
 from msil_mcp.errors import MsilError
 from msil_mcp.governance.approvals import Approval
 from msil_mcp.llm.usage import TokenUsage
+from msil_mcp.locales import Language, Message
 from msil_mcp.principal import Principal
 
 log = structlog.get_logger()
 
 STOPS: Final = "chat-stops"
 KEEP_SECONDS: Final = 2.0
-SUPERSEDED: Final = "The person wrote another message instead of deciding."
+REAP_SECONDS: Final = 1.0
 
 
 class LiveRuns:
@@ -43,8 +51,9 @@ class LiveRuns:
     def __init__(self, parts: TurnParts) -> None:
         self._parts = parts
         self._live: dict[str, Turn] = {}
-        self._waiting: dict[str, Principal] = {}
+        self._waiting: dict[str, tuple[Principal, Language]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._told: set[asyncio.Task[None]] = set()
         self.closing = asyncio.Event()
 
     @property
@@ -62,10 +71,14 @@ class LiveRuns:
                     .where(ChatRun.owner.is_distinct_from(self._parts.owner))
                     .values(lease_until=utc_now() - timedelta(seconds=1))
                 )
-            await self._reap()
+        # Before anything else is done: where processes die one after the other, none may come to
+        # its second round.
+        await self._reap()
         listening = asyncio.Event()
         self._tasks = [
-            asyncio.create_task(self._keep_for_ever(), name="chat-leases"),
+            asyncio.create_task(self._renew_for_ever(), name="chat-leases"),
+            asyncio.create_task(self._keep_for_ever(), name="chat-keeper"),
+            asyncio.create_task(self._reap_for_ever(), name="chat-reaper"),
             asyncio.create_task(self._hear_for_ever(listening), name="chat-stops"),
         ]
         await listening.wait()
@@ -79,13 +92,24 @@ class LiveRuns:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._told, return_exceptions=True)
 
     async def submit(
-        self, principal: Principal, session_id: str, ask: Ask, *, correlation_id: str
+        self,
+        principal: Principal,
+        session_id: str,
+        ask: Ask,
+        *,
+        correlation_id: str,
+        language: Language,
     ) -> Begun:
-        """Store what is said and begin to answer it; what waits for a decision gives way."""
+        """Store what is said and begin to answer it; what waits for a decision gives way.
+
+        `language` is the caller's, where none was chosen for the conversation.
+        """
         parts = self._parts
-        await check_budget(parts.database, parts.settings, principal_id=principal.id)
+        asked_at = time.perf_counter()
+        await check_budget(parts.database, parts.settings, user_id=user_of(principal))
         for _ in range(2):
             try:
                 begun = await begin_turn(
@@ -93,7 +117,7 @@ class LiveRuns:
                 )
                 break
             except RunWaits as waits:
-                await self._give_way(principal, session_id, waits.run_id)
+                await self._give_way(principal, session_id, waits.run_id, language=language)
         else:
             raise RunActive
         if not begun.repeated:
@@ -105,17 +129,20 @@ class LiveRuns:
                 run=begun.run,
                 principal=principal,
                 message_id=message_id,
-                language=begun.language,
+                language=begun.language or language,
+                spoken=spoken(begun.language, otherwise=language),
                 model=begun.model,
                 correlation_id=correlation_id,
                 transcript=Transcript(),
-                meter=Meter(parts.settings),
+                meter=Meter(parts.settings, begun=asked_at),
                 publisher=publisher,
             )
-            self._begin(turn)
+            self._begin(turn, fresh=True)
         return begun
 
-    async def resume(self, principal: Principal, run_id: str, *, correlation_id: str) -> bool:
+    async def resume(
+        self, principal: Principal, run_id: str, *, correlation_id: str, language: Language
+    ) -> bool:
         """Go on with a run whose approvals are all decided; False when somebody else does."""
         parts = self._parts
         try:
@@ -123,11 +150,15 @@ class LiveRuns:
                 run = await take_run(session, run_id, owner=parts.owner)
                 chat = await session.get_one(ChatSession, run.session_id)
                 message = await message_of(session, chat, run.assistant_message_id or "")
-                so_far = await said_chunks(session, run)
+                said_in = spoken(chat.language, otherwise=language)
+                so_far = await said_chunks(session, run, language=said_in)
+                asked = [part for _, part in Transcript(message.parts).waiting()]
+                decided = await cards_of(session, asked, language=said_in)
         except RunLost:
             return False
         meter = Meter(
             parts.settings,
+            first_token_ms=run.first_token_ms,
             model_requests=run.model_requests,
             tool_calls=run.tool_calls,
             tokens=TokenUsage(
@@ -135,24 +166,28 @@ class LiveRuns:
             ),
             cost_nanos=run.cost_nanos,
             model=run.model,
+            answered_by=message.model,
         )
         turn = Turn(
             parts=parts,
             run=run,
             principal=principal,
             message_id=message.id,
-            language=chat.language,
+            language=chat.language or language,
+            spoken=said_in,
             model=chat.model,
             correlation_id=correlation_id,
             transcript=Transcript(message.parts),
             meter=meter,
             publisher=await continued(parts.bus, run.id, so_far=so_far),
         )
+        for card in decided:
+            turn.publisher.add(card)
         self._waiting.pop(run_id, None)
         self._begin(turn)
         return True
 
-    async def stop(self, principal: Principal, session_id: str) -> ChatRun:
+    async def stop(self, principal: Principal, session_id: str, *, language: Language) -> ChatRun:
         """Ask the session's run to end, wherever it is made."""
         with translated_errors():
             async with self._parts.database.unit_of_work() as session:
@@ -161,38 +196,75 @@ class LiveRuns:
                 if run is None:
                     raise RunNotFound
                 if run.owner is None:
-                    await withdraw(session, run.id, reason="The person stopped the answer.")
+                    said_in = spoken(chat.language, otherwise=language)
+                    reason = Message("approval.reasons.stopped").told(said_in)
+                    await withdraw(session, run.id, reason=reason)
                     await repair(session, run)
         if run.owner is None:
-            await announce_end(self._parts.bus, run.id, ending(run))
+            said_in = spoken(chat.language, otherwise=language)
+            await self.ended(run, by=principal, language=said_in)
         else:
             # Who does not hear it sees it when the lease is renewed.
             with suppress(BusUnavailable):
                 await self._parts.bus.publish(STOPS, run.id.encode())
         return run
 
-    async def _give_way(self, principal: Principal, session_id: str, run_id: str) -> None:
+    async def _give_way(
+        self, principal: Principal, session_id: str, run_id: str, *, language: Language
+    ) -> None:
         """End a run that waits for a decision; the model is told why nothing was done."""
         with translated_errors():
             async with self._parts.database.unit_of_work() as session:
-                await Sessions(session).owned_by(principal, session_id)
+                chat = await Sessions(session).owned_by(principal, session_id)
+                said_in = spoken(chat.language, otherwise=language)
                 run = await request_stop(session, session_id)
                 if run is None or run.id != run_id or run.owner is not None:
                     raise RunActive(run_id)
-                await withdraw(session, run_id, reason=SUPERSEDED)
+                reason = Message("approval.reasons.superseded").told(said_in)
+                await withdraw(session, run_id, reason=reason)
                 await repair(session, run)
-        await announce_end(self._parts.bus, run_id, ending(run))
+        await self.ended(run, by=principal, language=said_in)
 
-    def _begin(self, turn: Turn) -> None:
+    async def ended(
+        self, run: ChatRun, *, language: Language | None = None, by: Principal = SERVER
+    ) -> None:
+        """Tell of a run that ended while nobody was at work on it."""
+        said_in = language or await self._spoken_in(run)
+        await announce_end(self._parts.bus, run.id, ending(run, language=said_in))
+        await record_end(self._parts.record, run, by=by)
+
+    def _begin(self, turn: Turn, *, fresh: bool = False) -> None:
         self._live[turn.run.id] = turn
-        turn.task = asyncio.create_task(self._work(turn), name="chat-run")
+        turn.task = asyncio.create_task(self._work(turn, fresh=fresh), name="chat-run")
 
-    async def _work(self, turn: Turn) -> None:
+    async def _work(self, turn: Turn, *, fresh: bool) -> None:
+        # The model is asked meanwhile: nobody waits for a record.
+        begun = self._telling(self._begun(turn)) if fresh else None
         try:
             if await turn.go():
-                self._waiting[turn.run.id] = turn.principal
+                self._waiting[turn.run.id] = (turn.principal, turn.spoken)
         finally:
             del self._live[turn.run.id]
+        if turn.run.finished_at is not None:
+            self._telling(self._done(turn, after=begun))
+
+    async def _begun(self, turn: Turn) -> None:
+        await record_start(
+            self._parts.record, turn.run, by=turn.principal, correlation_id=turn.correlation_id
+        )
+
+    async def _done(self, turn: Turn, *, after: "asyncio.Task[None] | None") -> None:
+        if after is not None:
+            await after
+        await record_end(
+            self._parts.record, turn.run, by=turn.principal, correlation_id=turn.correlation_id
+        )
+
+    def _telling(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work, name="chat-record")
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
+        return task
 
     async def _hear_for_ever(self, listening: asyncio.Event) -> None:
         while True:
@@ -205,14 +277,28 @@ class LiveRuns:
                             turn.cut("stopped")
                     return
 
+    async def _renew_for_ever(self) -> None:
+        """By itself: what is stored meanwhile may take its time, a lease may not."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self._try(self._renew)
+
     async def _keep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            for work in (self._renew, self._reap, self._resume_decided):
-                try:
-                    await work()
-                except (SQLAlchemyError, OSError, MsilError) as error:
-                    log.warning("chat_runs_not_kept", error=type(error).__name__)
+            for work in (self._keep, self._resume_decided):
+                await self._try(work)
+
+    async def _reap_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(REAP_SECONDS)
+            await self._try(self._reap)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except (SQLAlchemyError, OSError, MsilError) as error:
+            log.warning("chat_runs_not_kept", error=type(error).__name__)
 
     async def _renew(self) -> None:
         turns = dict(self._live)
@@ -225,22 +311,30 @@ class LiveRuns:
                 continue
             if held.get(run_id, True):
                 turn.cut("stopped" if run_id in held else "lost")
-            else:
+
+    async def _keep(self) -> None:
+        for turn in list(self._live.values()):
+            if turn.run.id in self._live and turn.reason is None:
                 with suppress(RunLost):
                     await turn.checkpoint()
 
     async def _reap(self) -> None:
-        async with self._parts.database.unit_of_work() as session:
-            dead = list(await reap_runs(session, now=utc_now()))
-            for run in await abandoned(session, now=utc_now()):
-                await request_stop(session, run.session_id)
-                await withdraw(session, run.id, reason="Nobody decided in time.")
-                dead.append(run)
-            for run in dead:
-                await repair(session, run)
-        for run in dead:
+        parts = self._parts
+        # What is made here is alive, however late its lease is renewed.
+        for run in await reap(
+            parts.database,
+            parts.bus,
+            alive=set(self._live),
+            language_of=parts.tables.language_of,
+        ):
             log.warning("chat_run_reaped", run_id=run.id, session_id=run.session_id)
-            await announce_end(self._parts.bus, run.id, ending(run))
+            await self.ended(run)
+
+    async def _spoken_in(self, run: ChatRun) -> Language:
+        """The language of a conversation that nobody asks about just now."""
+        async with self._parts.database.reading() as session:
+            chat = await session.get_one(ChatSession, run.session_id)
+        return spoken(chat.language, otherwise=self._parts.tables.language_of(chat.owner_id))
 
     async def _resume_decided(self) -> None:
         """Go on where a decision came by another door, or ran out of time."""
@@ -256,4 +350,5 @@ class LiveRuns:
             if run_id not in waiting:
                 del self._waiting[run_id]
             elif run_id not in undecided:
-                await self.resume(self._waiting[run_id], run_id, correlation_id=run_id)
+                principal, language = self._waiting[run_id]
+                await self.resume(principal, run_id, correlation_id=run_id, language=language)

@@ -19,7 +19,8 @@ _BY_LOOKS: Final = Masker()
 class ConversationMasks:
     """Masks for the tools of a conversation, loaded as they turn up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_subjects: bool = True) -> None:
+        self._keep_subjects = keep_subjects
         self._versions: dict[int, ToolMasks] = {}
         self._names: dict[str, ToolMasks] = {}
 
@@ -33,14 +34,14 @@ class ConversationMasks:
             for version, definition in await session.execute(
                 query.where(ToolVersionRow.id.in_(unknown))
             ):
-                self._versions[version] = _masks(definition)
+                self._versions[version] = self._masks(definition)
         unnamed = set(names) - self._names.keys()
         if unnamed:
             latest = select(Tool.name, ToolVersionRow.definition).join(
                 ToolVersionRow, ToolVersionRow.id == Tool.latest_version_id
             )
             for name, definition in await session.execute(latest.where(Tool.name.in_(unnamed))):
-                self._names[name] = _masks(definition)
+                self._names[name] = self._masks(definition)
 
     def text(self, text: str) -> str:
         """What was said."""
@@ -66,6 +67,6 @@ class ConversationMasks:
             return self._versions[use.tool_version_id]
         return self._names.get(tool)
 
-
-def _masks(definition: str) -> ToolMasks:
-    return ToolMasks.of(msgspec.json.decode(definition, type=ToolDefinition))
+    def _masks(self, definition: str) -> ToolMasks:
+        decoded = msgspec.json.decode(definition, type=ToolDefinition)
+        return ToolMasks.of(decoded, keep_subjects=self._keep_subjects)

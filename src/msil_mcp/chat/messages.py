@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Row, Select, literal_column, select
+from sqlalchemy import Row, Select, bindparam, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from msil_mcp.chat.errors import MessageFinished, MessageNotFound
+from msil_mcp.chat.errors import CannotBranch, MessageFinished, MessageNotFound
 from msil_mcp.chat.models import ChatMessage, ChatSession, MessageStatus, Role, new_id
 from msil_mcp.chat.parts import Part, encode_parts, folded, printable, spoken_text
 from msil_mcp.db.database import utc_now
@@ -123,8 +123,7 @@ async def change_content(
         raise MessageNotFound
     if message.status != "partial":
         raise MessageFinished
-    message.content = encode_parts(parts)
-    message.folded_text = _searched(message.role, parts)
+    revise(message, parts)
     message.status = status
     message.model = model or message.model
     if usage is not None:
@@ -134,6 +133,12 @@ async def change_content(
         message.cost_nanos = usage.cost_nanos
     await session.flush()
     return message
+
+
+def revise(message: ChatMessage, parts: Sequence[Part]) -> None:
+    """Say something else in a message, and have it found by that."""
+    message.content = encode_parts(parts)
+    message.folded_text = _searched(message.role, parts)
 
 
 async def message_of(session: AsyncSession, chat: ChatSession, message_id: str) -> ChatMessage:
@@ -173,7 +178,8 @@ async def ancestors(
     """The message and up to `limit - 1` of those before it on its branch, the newest first."""
     if message_id is None:
         return ()
-    return (await session.scalars(_walk(chat, message_id, limit))).all()
+    place = {"newest": message_id, "session": chat.id, "many": limit}
+    return (await session.scalars(_WALK, place)).all()
 
 
 async def walk_back(
@@ -186,6 +192,19 @@ async def walk_back(
         if found:
             yield found
         following = found[-1].parent_id if found else None
+
+
+async def asked_before(
+    session: AsyncSession, chat: ChatSession, message: ChatMessage
+) -> ChatMessage:
+    """The user's message that an answer of the assistant's belongs to; CannotBranch for others."""
+    if message.role != "assistant":
+        raise CannotBranch
+    async for chunk in walk_back(session, chat, message.parent_id):
+        for row in chunk:
+            if row.role == "user":
+                return row
+    raise CannotBranch
 
 
 async def newest_leaf(session: AsyncSession, chat: ChatSession, message: ChatMessage) -> str:
@@ -238,16 +257,20 @@ def _path(links: Iterable[Row[str, str | None]], head_id: str | None) -> list[st
     return path
 
 
-def _walk(chat: ChatSession, message_id: str, limit: int) -> Select[ChatMessage]:
+def walk_query() -> Select[ChatMessage]:
+    """From the message `newest` of the `session` back, at most so `many`."""
     above = aliased(ChatMessage)
+    newest_one = (ChatMessage.id == bindparam("newest")) & (
+        ChatMessage.session_id == bindparam("session")
+    )
     walk = (
         select(ChatMessage.id, ChatMessage.parent_id, literal_column("1").label("depth"))
-        .where(ChatMessage.id == message_id, ChatMessage.session_id == chat.id)
+        .where(newest_one)
         .cte("walk", recursive=True)
     )
     walk = walk.union_all(
         select(above.id, above.parent_id, walk.c.depth + 1).where(
-            above.id == walk.c.parent_id, walk.c.depth < limit
+            above.id == walk.c.parent_id, walk.c.depth < bindparam("many")
         )
     )
     return (
@@ -255,6 +278,9 @@ def _walk(chat: ChatSession, message_id: str, limit: int) -> Select[ChatMessage]
         .join(walk, walk.c.id == ChatMessage.id)
         .order_by(ChatMessage.sequence.desc())
     )
+
+
+_WALK: Final = walk_query()
 
 
 def _searched(role: Role, parts: Sequence[Part]) -> str | None:

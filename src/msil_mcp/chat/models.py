@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Double,
     ForeignKey,
     Index,
     String,
@@ -23,7 +24,7 @@ from msil_mcp.chat.parts import Parts, decode_parts
 from msil_mcp.db.database import Base, UtcDateTime
 from msil_mcp.sealing import random_hex
 
-Role = Literal["user", "assistant", "system", "summary"]
+Role = Literal["user", "assistant", "system"]
 MessageStatus = Literal["complete", "partial", "interrupted", "stopped"]
 Rating = Literal["up", "down"]
 RunState = Literal[
@@ -70,6 +71,7 @@ class ChatSession(Base):
             postgresql_where=text("deleted_at IS NULL"),
             sqlite_where=text("deleted_at IS NULL"),
         ),
+        Index(None, "active_at", "id"),
         Index(
             "ix_chat_sessions_deleted",
             "deleted_at",
@@ -83,7 +85,7 @@ class ChatSession(Base):
     key: Mapped[str | None] = mapped_column(String(200))
     title: Mapped[str] = mapped_column(String(200), default="")
     folded_title: Mapped[str] = mapped_column(Text, default="")
-    language: Mapped[str] = mapped_column(String(16), default="en")
+    language: Mapped[str | None] = mapped_column(String(16))
     model: Mapped[str | None] = mapped_column(String(200))
     pinned: Mapped[bool] = mapped_column(default=False)
     archived: Mapped[bool] = mapped_column(default=False)
@@ -109,11 +111,11 @@ class ChatMessage(Base):
         UniqueConstraint("session_id", "sequence"),
         Index(None, "session_id", "parent_id"),
         Index(
-            "ix_chat_messages_summaries",
-            "session_id",
-            "sequence",
-            postgresql_where=text("role = 'summary'"),
-            sqlite_where=text("role = 'summary'"),
+            "ix_chat_messages_rated",
+            "created_at",
+            "id",
+            postgresql_where=text("rating IS NOT NULL"),
+            sqlite_where=text("rating IS NOT NULL"),
         ),
         one_of("role", Role),
         one_of("status", MessageStatus),
@@ -147,9 +149,10 @@ class ChatMessage(Base):
 class ChatRun(Base):
     """One answer in the making, detached from the request that asked for it.
 
-    The process `owner` keeps it alive until `lease_until`. `limit_hit` names the limit that ended
-    it, `error` is the slug of what went wrong, `stop_requested_at` says that a person wants it to
-    end.
+    The process `owner` keeps it alive until `lease_until`. What it takes is charged to `user_id`;
+    `model` is the configured name of the model that answered last. `limit_hit` names the limit
+    that ended it, `error` is the slug of what went wrong, `stop_requested_at` says that a person
+    wants it to end. `first_token_ms` is how long the person waited until a model said something.
     """
 
     __tablename__ = "chat_runs"
@@ -169,6 +172,7 @@ class ChatRun(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     session_id: Mapped[str] = mapped_column(ForeignKey("chat_sessions.id", ondelete="CASCADE"))
     state: Mapped[RunState] = mapped_column(String(20), default="queued")
+    user_id: Mapped[str] = mapped_column(String(500))
     owner: Mapped[str | None] = mapped_column(String(40))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_message_id: Mapped[str] = mapped_column(String(40))
@@ -182,6 +186,7 @@ class ChatRun(Base):
     output_tokens: Mapped[int] = mapped_column(default=0)
     cached_tokens: Mapped[int] = mapped_column(default=0)
     cost_nanos: Mapped[int] = mapped_column(BigInteger, default=0)
+    first_token_ms: Mapped[float | None] = mapped_column(Double)
     stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

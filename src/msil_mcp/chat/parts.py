@@ -1,4 +1,4 @@
-"""What a message is made of: text, tool calls, references to their results, and summaries.
+"""What a message is made of: text, tool calls, and references to their results.
 
 Stored as one JSON array a message, and shown by REST just so. A new kind of part is one more class
 with a type of its own.
@@ -53,18 +53,7 @@ class ApprovalPart:
     type: Literal["approval"] = "approval"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryPart:
-    """Stands for every message of the branch up to and including the one with the id `until`."""
-
-    text: str
-    until: str
-    type: Literal["summary"] = "summary"
-
-
-Part = Annotated[
-    TextPart | ToolCallPart | ToolResultPart | ApprovalPart | SummaryPart, Discriminator("type")
-]
+Part = Annotated[TextPart | ToolCallPart | ToolResultPart | ApprovalPart, Discriminator("type")]
 Parts = tuple[Part, ...]
 
 _parts: TypeAdapter[Parts] = TypeAdapter(Parts)
@@ -83,11 +72,6 @@ def decode_parts(content: str) -> Parts:
 def spoken_text(parts: Sequence[Part]) -> str:
     """Only what was said in words."""
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
-
-
-def summarised_until(parts: Sequence[Part]) -> str | None:
-    """The last message that a summary stands for; None for anything else."""
-    return next((part.until for part in parts if isinstance(part, SummaryPart)), None)
 
 
 def folded(text: str) -> str:

@@ -1,11 +1,14 @@
 """The chunks of a run on their way to the bus, in batches, numbered without a gap.
 
+The first words after anything else go out at once: somebody waits for them.
+
 Numbers belong to an epoch: where the bus no longer has the beginning of a run that goes on, the
 beginning is published once more from the database, under a new epoch.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -23,6 +26,7 @@ EARLY_BATCHES: Final = 500
 BATCH_BYTES: Final = 512 << 10
 LARGEST_CHUNK: Final = 900 << 10
 RETRIES: Final = 20
+WORDS: Final = '{"type":"text-delta"'
 
 
 class Batch(msgspec.Struct, omit_defaults=True):
@@ -37,7 +41,6 @@ class Batch(msgspec.Struct, omit_defaults=True):
     chunks: list[str] = []
     end: bool = False
     rebuilt: bool = False
-    marker: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -58,6 +61,8 @@ class Publisher:
         self._number = number
         self._chunks: list[str] = []
         self._something = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._speaks = False
         self._batches = 0
         self._ended = False
         self._task = asyncio.create_task(self._publish_for_ever(), name="run-chunks")
@@ -67,6 +72,9 @@ class Publisher:
         if len(encoded) > LARGEST_CHUNK:
             log.warning("run_chunk_too_large", size=len(encoded))
             encoded = '{"type":"data-omitted","data":{"reason":"too large to be streamed"}}'
+        spoke, self._speaks = self._speaks, encoded.startswith(WORDS)
+        if self._speaks and not spoke:
+            self._urgent.set()
         self._chunks.append(encoded)
         self._something.set()
 
@@ -82,6 +90,7 @@ class Publisher:
         """Publish what is there; nothing more is taken."""
         self._ended = True
         self._something.set()
+        self._urgent.set()
         await self._task
 
     async def end(self) -> None:
@@ -94,14 +103,21 @@ class Publisher:
             await self._something.wait()
             self._something.clear()
             while self._chunks:
+                self._urgent.clear()
                 chunks = self._take()
                 batch = Batch(epoch=self._epoch, first=self._number + 1, chunks=chunks)
                 await self._publish(batch)
                 self._number += len(chunks)
             if self._ended:
                 return
-            late = self._batches > EARLY_BATCHES
-            await asyncio.sleep(LATE_BATCH_SECONDS if late else BATCH_SECONDS)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Let a batch gather, unless something in it must not wait."""
+        late = self._batches > EARLY_BATCHES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_BATCH_SECONDS if late else BATCH_SECONDS):
+                await self._urgent.wait()
 
     def _take(self) -> list[str]:
         size = count = 0
@@ -145,19 +161,21 @@ async def continued(bus: Bus, run_id: str, *, so_far: Sequence[str]) -> Publishe
 
 async def _told(bus: Bus, run_id: str) -> tuple[str, int, int]:
     """The epoch that the bus has last, with its first and last number."""
-    marker, epoch, first, last = random_hex(8), "", 0, 0
-    async with bus.subscribe(topic_of(run_id), after=0) as events:
-        await bus.publish(topic_of(run_id), _encoder.encode(Batch(marker=marker)))
-        async for event in events:
-            batch = msgspec.json.decode(event.payload, type=Batch)
-            if batch.marker == marker:
-                break
-            if not batch.first:
-                continue
-            if batch.epoch != epoch:
-                epoch, first = batch.epoch, batch.first
-            last = batch.first + len(batch.chunks) - 1
+    epoch, first, last = "", 0, 0
+    for batch in await kept_batches(bus, run_id):
+        if not batch.first:
+            continue
+        if batch.epoch != epoch:
+            epoch, first = batch.epoch, batch.first
+        last = batch.first + len(batch.chunks) - 1
     return epoch, first, last
+
+
+async def kept_batches(bus: Bus, run_id: str) -> list[Batch]:
+    """Everything the bus still has of a run; raises BusUnavailable."""
+    return [
+        msgspec.json.decode(event.payload, type=Batch) for event in await bus.kept(topic_of(run_id))
+    ]
 
 
 async def announce_end(bus: Bus, run_id: str, chunks: Sequence[str]) -> None:

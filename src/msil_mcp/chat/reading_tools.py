@@ -30,7 +30,11 @@ class ReadingTools:
 
 
 def _reads_of(whole: Offer) -> Offer:
-    versions = {name: version for name, version in whole.versions.items() if not version.is_write}
+    versions = {
+        name: version
+        for name, version in whole.versions.items()
+        if not (version.is_write or version.needs_confirmation)
+    }
     table = ToolTable(
         ToolSpec(
             name=name,

@@ -1,6 +1,7 @@
 """What is left behind by a run that ended without its owner: every call gets a result.
 
-A call whose execution ended is answered by it; of any other it is said that nobody knows.
+A call whose execution ended is answered by it, and one that was never sent by that; of any other
+it is said that nobody knows.
 """
 
 from collections.abc import Sequence
@@ -13,19 +14,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.calling import OUTCOMES
 from msil_mcp.chat.context import INTERRUPTED
+from msil_mcp.chat.messages import revise
 from msil_mcp.chat.models import ChatMessage, ChatRun
-from msil_mcp.chat.parts import ToolCallPart, ToolResultPart, encode_parts
+from msil_mcp.chat.overheard import mended
+from msil_mcp.chat.parts import ToolCallPart, ToolResultPart
 from msil_mcp.chat.transcript import Transcript
 from msil_mcp.db.database import utc_now
 from msil_mcp.governance.approvals import OPEN, Approval
-from msil_mcp.governance.executions import ToolExecution
+from msil_mcp.governance.executions import ToolExecution, abandon
 
 GRACE: Final = timedelta(seconds=60)
+ACT_WITHIN: Final = timedelta(seconds=8)
+"""A decision is acted on at once where the process that asked lives, and hears of it."""
+INTERRUPTED_RUN: Final = "run_interrupted"
+NOT_SENT: Final = "Nothing was done: the answer was interrupted before this call was sent."
 NOT_DONE: Final = "Nothing was done: the answer was stopped before a person agreed."
 
 
-async def repair(session: AsyncSession, run: ChatRun) -> None:
-    """Complete the message of a run that has ended."""
+async def repair(session: AsyncSession, run: ChatRun, *, texts: Sequence[str] = ()) -> None:
+    """Complete the message of a run that has ended, also by texts it has said; end its calls."""
+    executions = await abandon(
+        session, session_id=run.session_id, run_id=run.id, error=INTERRUPTED_RUN
+    )
     if run.assistant_message_id is None:
         return
     message = await session.get(ChatMessage, run.assistant_message_id, with_for_update=True)
@@ -33,17 +43,13 @@ async def repair(session: AsyncSession, run: ChatRun) -> None:
         return
     transcript = Transcript(message.parts)
     open_calls = transcript.unanswered()
-    if not open_calls:
-        return
     asked = {call.call_id: approval.approval_id for call, approval in transcript.waiting()}
-    query = select(ToolExecution).where(
-        ToolExecution.session_id == run.session_id, ToolExecution.run_id == run.id
-    )
-    executions = list((await session.scalars(query.order_by(ToolExecution.id))).all())
     for call in open_calls:
         transcript.add(_result(call, asked.get(call.call_id), executions))
-    message.content = encode_parts(transcript.parts)
-    await session.flush()
+    whole = mended(transcript.parts, texts)
+    if whole != message.parts:
+        revise(message, whole)
+        await session.flush()
 
 
 def _result(
@@ -56,6 +62,10 @@ def _result(
         if outcome is not None and found.result is not None:
             return ToolResultPart(
                 call_id=call.call_id, tool=call.tool, outcome=outcome, execution_id=found.id
+            )
+        if found.state == "failed" and found.error == INTERRUPTED_RUN:
+            return ToolResultPart(
+                call_id=call.call_id, tool=call.tool, outcome="failed", text=NOT_SENT
             )
     elif approval_id is not None:
         return ToolResultPart(call_id=call.call_id, tool=call.tool, outcome="denied", text=NOT_DONE)
@@ -70,18 +80,16 @@ def _is_of(row: ToolExecution, call: ToolCallPart, approval_id: str | None) -> b
     return row.arguments is not None and msgspec.json.decode(row.arguments) == call.arguments
 
 
-async def abandoned(session: AsyncSession, *, now: datetime) -> Sequence[ChatRun]:
+async def abandoned(
+    session: AsyncSession, *, now: datetime, lock: bool = False
+) -> Sequence[ChatRun]:
     """Runs that wait for a decision nobody can give any more, or gave and nobody acted on."""
-    before = now - GRACE
-    acted = Approval.decided_at > before
-    decidable = Approval.state.in_(OPEN) & (Approval.expires_at > before)
+    decidable = (Approval.state == "pending") & (Approval.expires_at > now - GRACE)
+    acted = Approval.decided_at > now - ACT_WITHIN
     alive = exists().where(Approval.run_id == ChatRun.id, decidable | acted)
-    query = (
-        select(ChatRun)
-        .where(ChatRun.state == "waiting_approval", ChatRun.owner.is_(None), ~alive)
-        .with_for_update(skip_locked=True)
-    )
-    return (await session.scalars(query)).all()
+    waiting = ChatRun.state == "waiting_approval"
+    query = select(ChatRun).where(waiting, ChatRun.owner.is_(None), ~alive)
+    return (await session.scalars(query.with_for_update(skip_locked=True) if lock else query)).all()
 
 
 async def withdraw(session: AsyncSession, run_id: str, *, reason: str) -> Sequence[Approval]:

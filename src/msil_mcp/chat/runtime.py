@@ -9,8 +9,10 @@ from starlette.requests import HTTPConnection
 from msil_mcp.bus import Bus
 from msil_mcp.chat.confirming import Confirmations
 from msil_mcp.chat.live_runs import LiveRuns
+from msil_mcp.chat.run_records import Write
 from msil_mcp.chat.tables import Tables
 from msil_mcp.chat.turn import TurnParts
+from msil_mcp.chat.warming import Warming
 from msil_mcp.db.database import Database
 from msil_mcp.governance.approvals import Approvals
 from msil_mcp.llm.llm_service import LLMService
@@ -27,6 +29,7 @@ class Chat:
     parts: TurnParts
     runs: LiveRuns
     confirmations: Confirmations
+    warming: Warming
 
     def stop_streams(self) -> None:
         """End the streams people listen to, so that the server need not wait for them."""
@@ -43,6 +46,7 @@ async def running_chat(
     snapshots: SnapshotStore,
     approvals: Approvals,
     metrics: Metrics,
+    record: Write,
     owner: str,
 ) -> AsyncIterator[Chat]:
     """Answer conversations while the context lasts; then interrupt and store what is open."""
@@ -57,19 +61,23 @@ async def running_chat(
             tables=Tables(snapshots),
             llm=llm,
             owner=owner,
+            record=record,
         )
         runs = LiveRuns(parts)
         await runs.start(alone=settings.is_sqlite)
         metrics.set_gauge_source("chat_sessions_active", lambda: runs.count)
+        warming = Warming(llm, settings)
         try:
-            yield Chat(parts, runs, Confirmations(parts, runs, approvals))
+            yield Chat(parts, runs, Confirmations(parts, runs, approvals), warming)
         finally:
+            await warming.close()
             await runs.close()
     finally:
         await llm.close()
 
 
 def chat_of(connection: HTTPConnection) -> Chat:
-    """The application's conversations."""
+    """The application's conversations, for somebody who is about to use them."""
     chat: Chat = connection.app.state.chat
+    chat.warming.chat_opened()
     return chat

@@ -13,14 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.context import Context, Count, Limits, approximate_tokens
-from msil_mcp.chat.errors import CannotBranch, CannotRate, RunActive, SessionNotFound
+from msil_mcp.chat.errors import CannotBranch, CannotRate, SessionNotFound
 from msil_mcp.chat.executions import ToolUse, tool_uses
 from msil_mcp.chat.export import Conversation
+from msil_mcp.chat.ledger import user_of
 from msil_mcp.chat.messages import (
     Draft,
     Fork,
     ancestors,
     append,
+    asked_before,
     branch_ids,
     entitle,
     forks,
@@ -40,27 +42,20 @@ from msil_mcp.chat.models import (
 )
 from msil_mcp.chat.parts import Part, TextPart, printable
 from msil_mcp.chat.recall import recall
-from msil_mcp.chat.runs import LEASE_SECONDS, active_run, insert_run, request_stop
+from msil_mcp.chat.repair import repair, withdraw
+from msil_mcp.chat.runs import LEASE_SECONDS, active_run, ensure_idle, insert_run, request_stop
+from msil_mcp.chat.sessions import SessionChange as SessionChange
 from msil_mcp.chat.sessions import SessionFilters, Sessions
+from msil_mcp.chat.speaking import spoken
 from msil_mcp.chat.statistics import Statistics, statistics_of
+from msil_mcp.chat.summaries import ChatSummary, summaries_of, summary_in_force
 from msil_mcp.db.database import Database, translated_errors, utc_now
+from msil_mcp.locales import ENGLISH, Language, Message
 from msil_mcp.pagination import decode_cursor, encode_cursor, page_of
 from msil_mcp.principal import Principal
 
 HEAD = "head"
 """Stands for the end of the present branch, where a new message goes unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChange:
-    """What to change about a session; None leaves it. An empty model is the default one."""
-
-    title: str | None = None
-    pinned: bool | None = None
-    archived: bool | None = None
-    language: str | None = None
-    model: str | None = None
-    attributes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ class SessionService:
         principal: Principal,
         *,
         title: str = "",
-        language: str = "en",
+        language: str | None = None,
         model: str | None = None,
         key: str | None = None,
         attributes: Mapping[str, Any] | None = None,
@@ -103,7 +98,12 @@ class SessionService:
             return await Sessions(session).readable_by(principal, session_id)
 
     async def get_or_create(
-        self, principal: Principal, name: str, *, language: str = "en", model: str | None = None
+        self,
+        principal: Principal,
+        name: str,
+        *,
+        language: str | None = None,
+        model: str | None = None,
     ) -> ChatSession:
         """The caller's session with this id or key, else a new one with the name as its key.
 
@@ -131,21 +131,31 @@ class SessionService:
             chat = await Sessions(session).owned_by(principal, session_id)
             if change.title is not None:
                 entitle(chat, change.title)
-            for column in ("pinned", "archived", "language", "attributes"):
+            for column in ("pinned", "archived", "attributes", "language", "model"):
                 wanted = getattr(change, column)
                 if wanted is not None:
-                    setattr(chat, column, wanted)
-            if change.model is not None:
-                chat.model = change.model or None
+                    setattr(chat, column, None if wanted == "" else wanted)
             chat.updated_at = utc_now()
         return chat
 
-    async def delete(self, principal: Principal, session_id: str) -> None:
-        """Hide the session until retention removes it; an answer under way is asked to stop."""
+    async def delete(
+        self, principal: Principal, session_id: str, *, language: Language = ENGLISH
+    ) -> ChatRun | None:
+        """Hide the session until retention removes it; an answer under way is asked to stop.
+
+        One that waited for a person ends here; it is returned, so that others can be told.
+        """
         async with self._changing() as session:
             chat = await Sessions(session).owned_by(principal, session_id)
-            await request_stop(session, chat.id)
+            run = await request_stop(session, chat.id)
             chat.deleted_at, chat.key = utc_now(), None
+            if run is None or run.owner is not None:
+                return None
+            said_in = spoken(chat.language, otherwise=language)
+            reason = Message("approval.reasons.deleted").told(said_in)
+            await withdraw(session, run.id, reason=reason)
+            await repair(session, run)
+        return run
 
     async def restore(self, principal: Principal, session_id: str) -> ChatSession:
         """Undo a deletion."""
@@ -195,7 +205,7 @@ class SessionService:
         """
         async with self._changing() as session:
             chat = await Sessions(session).owned_by(principal, session_id)
-            await _not_answering(session, chat)
+            await ensure_idle(session, chat)
             if parts is not None:
                 draft = Draft(role="user", parts=parts)
                 message = await append(session, chat, draft, parent_id=chat.head_id)
@@ -209,6 +219,7 @@ class SessionService:
                 session,
                 chat,
                 user_message_id=message.id,
+                user_id=user_of(principal),
                 owner=owner,
                 lease_seconds=lease_seconds,
             )
@@ -274,14 +285,14 @@ class SessionService:
         """
         async with self._changing() as session:
             chat = await Sessions(session).owned_by(principal, session_id)
-            await _not_answering(session, chat)
+            await ensure_idle(session, chat)
             message = await message_of(session, chat, message_id)
             if text is not None:
                 if message.role != "user":
                     raise CannotBranch
                 draft = Draft(role="user", parts=(TextPart(text),))
                 return await append(session, chat, draft, parent_id=message.parent_id)
-            asked = await _asked_before(session, chat, message)
+            asked = await asked_before(session, chat, message)
             chat.head_id, chat.updated_at = asked.id, utc_now()
             return asked
 
@@ -291,7 +302,7 @@ class SessionService:
         """Continue where the branch through a message was left."""
         async with self._changing() as session:
             chat = await Sessions(session).owned_by(principal, session_id)
-            await _not_answering(session, chat)
+            await ensure_idle(session, chat)
             message = await message_of(session, chat, message_id)
             chat.head_id = await newest_leaf(session, chat, message)
             chat.updated_at = utc_now()
@@ -335,6 +346,22 @@ class SessionService:
             )
         return page_of(found, limit=limit, key=lambda use: (use.id,))
 
+    async def summary(self, principal: Principal, session_id: str) -> ChatSummary | None:
+        """What the next answer on the present branch starts from, instead of its beginning."""
+        async with self._reading() as session:
+            chat = await Sessions(session).readable_by(principal, session_id)
+            return await summary_in_force(session, chat, chat.head_id)
+
+    async def summaries(
+        self, principal: Principal, session_id: str, *, cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[ChatSummary], str | None]:
+        """Every summary of the session, over all branches, in order; and the next cursor."""
+        after = decode_cursor(cursor, tuple[IdText])[0] if cursor else ""
+        async with self._reading() as session:
+            chat = await Sessions(session).readable_by(principal, session_id)
+            found = await summaries_of(session, chat.id, after=after, limit=limit + 1)
+        return page_of(found, limit=limit, key=lambda row: (row.id,))
+
     async def statistics(self, principal: Principal, session_id: str) -> Statistics:
         """What the session amounts to, over all its branches."""
         async with self._reading() as session:
@@ -367,23 +394,3 @@ class SessionService:
         with translated_errors():
             async with self.database.reading() as session:
                 yield session
-
-
-async def _not_answering(session: AsyncSession, chat: ChatSession) -> None:
-    """The head moves only while no run writes below it."""
-    run = await active_run(session, chat.id)
-    if run is not None:
-        raise RunActive(run.id)
-
-
-async def _asked_before(
-    session: AsyncSession, chat: ChatSession, message: ChatMessage
-) -> ChatMessage:
-    """The user's message that an answer of the assistant's belongs to."""
-    if message.role != "assistant":
-        raise CannotBranch
-    async for chunk in walk_back(session, chat, message.parent_id):
-        for row in chunk:
-            if row.role == "user":
-                return row
-    raise CannotBranch

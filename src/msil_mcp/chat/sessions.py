@@ -1,8 +1,9 @@
 """Finding and listing sessions. Who may see one is decided here and nowhere else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +30,18 @@ class SessionFilters:
     shelf: Shelf = "active"
     pinned: bool | None = None
     owner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChange:
+    """What to change about a session; None leaves it, empty is the default model or language."""
+
+    title: str | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    language: str | None = None
+    model: str | None = None
+    attributes: Mapping[str, Any] | None = None
 
 
 class Sessions:
@@ -109,10 +122,11 @@ def _listed(owner_id: str, filters: SessionFilters) -> Select[ChatSession]:
     if filters.pinned is not None:
         query = query.where(ChatSession.pinned.is_(filters.pinned))
     needle = folded(filters.search or "")
-    return query.where(_says(needle)) if needle else query
+    return query.where(says(needle)) if needle else query
 
 
-def _says(needle: str) -> ColumnElement[bool]:
+def says(needle: str) -> ColumnElement[bool]:
+    """Whether a session's title or something said in it holds the folded text."""
     # One look a session, in the order of the list, until the page is full: as EXISTS, PostgreSQL
     # would read the messages of everybody first.
     said = (

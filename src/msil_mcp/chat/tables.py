@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msil_mcp.chat.speaking import language_of_owner
 from msil_mcp.llm.tools import ToolSpec, ToolTable
+from msil_mcp.locales import Language
 from msil_mcp.principal import Principal
 from msil_mcp.tools.snapshot import SnapshotStore
 from msil_mcp.tools.version import ToolVersion
@@ -28,6 +30,10 @@ class Tables:
         self._snapshots = snapshots
         self._generation = -1
         self._offers: dict[tuple[frozenset[str], frozenset[str] | None], Offer] = {}
+
+    def language_of(self, owner_id: str) -> Language:
+        """The language a person has chosen, as far as is known; else English."""
+        return language_of_owner(self._snapshots, owner_id)
 
     async def of(self, principal: Principal) -> Offer:
         """The visible tools; FeedStale when it cannot be said which those are."""

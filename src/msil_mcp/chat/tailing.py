@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Self
 
 import msgspec
@@ -14,10 +15,12 @@ from msil_mcp.chat.models import ACTIVE_STATES, ChatRun
 from msil_mcp.chat.publishing import Batch, topic_of
 from msil_mcp.chat.replaying import ending, stored_chunks
 from msil_mcp.chat.turn_errors import RunNotFound
-from msil_mcp.db.database import Database
+from msil_mcp.db.database import Database, utc_now
+from msil_mcp.locales import Language
 
 FIRST_LOOK_SECONDS: Final = 0.3
 LOOK_SECONDS: Final = 5.0
+LAST_WORDS: Final = timedelta(seconds=2)
 _decoder = msgspec.json.Decoder(Batch)
 
 
@@ -48,10 +51,19 @@ async def run_of(database: Database, session_id: str, run_id: str) -> ChatRun:
 class Tail:
     """One reader of one run."""
 
-    def __init__(self, *, database: Database, bus: Bus, run: ChatRun, after: Place | None) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        run: ChatRun,
+        after: Place | None,
+        language: Language,
+    ) -> None:
         self._database = database
         self._bus = bus
         self._run = run
+        self._language = language
         self._epoch = after.epoch if after else ""
         self._number = after.number if after else 0
         self._resumes = after is not None
@@ -61,12 +73,10 @@ class Tail:
 
     async def events(self, ending_now: asyncio.Event) -> AsyncGenerator[bytes, None]:
         """Server-sent events until the run ends, or this process is about to."""
+        if self._has_ended and not self._resumes:
+            yield b"".join(await self._from_store())
+            return
         async with self._bus.subscribe(topic_of(self._run.id), after=0) as kept:
-            await self._look()
-            if self._has_ended and not self._resumes:
-                for piece in await self._from_store():
-                    yield piece
-                return
             stopping = asyncio.ensure_future(ending_now.wait())
             following = asyncio.ensure_future(anext(kept, None))
             patience = FIRST_LOOK_SECONDS
@@ -87,10 +97,11 @@ class Tail:
                             return
                         if event is None:
                             return
+                        patience = LOOK_SECONDS
                         pieces, over = await self._heard(event)
                         following = asyncio.ensure_future(anext(kept, None))
-                    for piece in pieces:
-                        yield piece
+                    if pieces:
+                        yield b"".join(pieces)
                     if over:
                         return
             finally:
@@ -100,8 +111,6 @@ class Tail:
 
     async def _heard(self, event: Event) -> tuple[Sequence[bytes], bool]:
         batch = _decoder.decode(event.payload)
-        if batch.marker:
-            return (), False
         if batch.end:
             if self._gap or not (self._said or self._resumes):
                 return await self._from_store(), True
@@ -138,8 +147,13 @@ class Tail:
     async def _nothing_new(self) -> tuple[Sequence[bytes], bool]:
         await self._look()
         if self._has_ended:
+            if self._has_just_ended:
+                return [wire.HEARTBEAT], False
             if self._said and not self._gap:
-                rest = [wire.unnumbered(encoded) for encoded in ending(self._run)]
+                rest = [
+                    wire.unnumbered(encoded)
+                    for encoded in ending(self._run, language=self._language)
+                ]
                 return [*rest, wire.DONE], True
             return await self._from_store(), True
         if self._run.state == "waiting_approval" and not self._said and not self._resumes:
@@ -156,13 +170,20 @@ class Tail:
     def _has_ended(self) -> bool:
         return self._run.state not in ACTIVE_STATES
 
+    @property
+    def _has_just_ended(self) -> bool:
+        """The end is stored before the last words are out, so they may be on their way."""
+        ended = self._run.finished_at
+        return self._said and ended is not None and utc_now() - ended < LAST_WORDS
+
     async def _from_store(self) -> Sequence[bytes]:
         await self._look()
         return [*await self._stored(), wire.DONE]
 
     async def _stored(self) -> list[bytes]:
         async with self._database.reading() as session:
-            return [wire.unnumbered(one) for one in await stored_chunks(session, self._run)]
+            chunks = await stored_chunks(session, self._run, language=self._language)
+            return [wire.unnumbered(one) for one in chunks]
 
 
 async def until_settled(

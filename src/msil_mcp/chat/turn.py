@@ -1,8 +1,8 @@
 """One run at work in this process: it survives the request that asked for it."""
 
 import asyncio
-import importlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import structlog
@@ -13,19 +13,24 @@ from msil_mcp.chat import wire
 from msil_mcp.chat.calling import Calls, Cut, Place
 from msil_mcp.chat.errors import RunLost
 from msil_mcp.chat.instructions import instructions
-from msil_mcp.chat.keeping import entries_for, keep
+from msil_mcp.chat.keeping import keep
 from msil_mcp.chat.limits import Meter, TurnLimitHit
+from msil_mcp.chat.memory import Memory, Resting
 from msil_mcp.chat.models import ChatRun, MessageStatus
-from msil_mcp.chat.parts import ToolCallPart, ToolResultPart, spoken_text
+from msil_mcp.chat.parts import ToolResultPart, spoken_text
 from msil_mcp.chat.publishing import Publisher
 from msil_mcp.chat.replaying import ending
+from msil_mcp.chat.run_records import Write
 from msil_mcp.chat.runs import RunOutcome
+from msil_mcp.chat.summaries import ChatSummary
 from msil_mcp.chat.tables import Tables
 from msil_mcp.chat.transcript import Transcript
+from msil_mcp.chat.warming import ANSWERING
 from msil_mcp.db.database import Database, utc_now
 from msil_mcp.errors import MsilError
 from msil_mcp.llm.errors import ModelGarbled
 from msil_mcp.llm.llm_service import LLMService
+from msil_mcp.locales import Language, Message
 from msil_mcp.principal import Principal
 from msil_mcp.settings import Settings
 from msil_mcp.tools.call import ToolInvoker
@@ -47,17 +52,23 @@ class TurnParts:
     tables: Tables
     llm: LLMService
     owner: str
+    record: Write
+    resting: Resting = field(default_factory=Resting)
 
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """A run this process owns; `go` makes as much of the answer as can be made now."""
+    """A run this process owns; `go` makes as much of the answer as can be made now.
+
+    The model is asked to answer in `language`; what the server says by itself it says in `spoken`.
+    """
 
     parts: TurnParts
     run: ChatRun
     principal: Principal
     message_id: str
     language: str
+    spoken: Language
     model: str | None
     correlation_id: str
     transcript: Transcript
@@ -66,11 +77,15 @@ class Turn:
     reason: Reason | None = None
     task: "asyncio.Task[None] | None" = None
     _kept: int = 0
+    _ending: bool = False
     _keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def cut(self, reason: Reason) -> None:
-        """End the run: the model and a running read at once, a write when it is done."""
-        if self.reason is None and self.task is not None:
+        """End the run: the model and a running read at once, a write when it is done.
+
+        What has come to its end is only stored any more, and nothing cuts that.
+        """
+        if self.reason is None and self.task is not None and not self._ending:
             self.reason = reason
             self.task.cancel()
 
@@ -86,24 +101,40 @@ class Turn:
             self._forgive()
             outcome = self._cut_outcome()
         await self._settle(calls)
+        self._ending = True
         return await self._end(outcome, sentence)
 
-    async def checkpoint(self) -> None:
-        """Store what has been said since the last time."""
+    async def checkpoint(self, summary: ChatSummary | None = None) -> None:
+        """Store what has been said since the last time, and a summary made for it.
+
+        A stop waits for it: what was stored has to be known when the end is.
+        """
         async with self._keeping:
-            if self.transcript.version == self._kept:
+            if self.transcript.version == self._kept and summary is None:
                 return
             version, parts = self.transcript.version, self.transcript.parts
-            self.run = await keep(
-                self.parts.database,
-                self.run,
-                owner=self.parts.owner,
-                message_id=self.message_id,
-                parts=parts,
-                status="partial",
-                meter=self.meter,
+            storing = asyncio.create_task(
+                keep(
+                    self.parts.database,
+                    self.run,
+                    owner=self.parts.owner,
+                    message_id=self.message_id,
+                    parts=parts,
+                    status="partial",
+                    meter=self.meter,
+                    summary=summary,
+                ),
+                name="chat-keep",
             )
-            self._kept = version
+            cancelled = False
+            while not storing.done():
+                try:
+                    await asyncio.wait({storing})
+                except asyncio.CancelledError:
+                    cancelled = True
+            self.run, self._kept = storing.result(), version
+            if cancelled:
+                raise asyncio.CancelledError
 
     async def _answered(self, calls: Calls) -> tuple[RunOutcome | None, str | None]:
         """The outcome, None while a person is asked; and a sentence for what went wrong."""
@@ -117,16 +148,17 @@ class Turn:
         except TimeoutError:
             return self._limited(self.meter.out_of_time), None
         except MsilError as error:
-            return self._outcome("failed", error=error.slug), str(error)
+            return self._outcome("failed", error=error.slug), error.message.told(self.spoken)
         except Cut:
             self._forgive()
             if clock.expired() and self.reason is None:
                 return self._limited(self.meter.out_of_time), None
             return self._cut_outcome(), None
         except RuntimeError as error:
-            found = _failure(error, model=self.meter.model or "The model")
+            model = self.meter.model or Message("turn.model").told(self.spoken)
+            found = _failure(error, model=model)
             log.warning("chat_run_broke", run_id=self.run.id, error=type(error).__name__)
-            return self._outcome("failed", error=found.slug), str(found)
+            return self._outcome("failed", error=found.slug), found.message.told(self.spoken)
         except Exception:  # The edge of a task: nobody else hears of it.
             log.exception("chat_run_broke", run_id=self.run.id)
             return self._outcome("failed", error=MsilError.slug), None
@@ -136,25 +168,31 @@ class Turn:
 
     async def _leg(self, calls: Calls) -> None:
         # On a thread: what others do in this process goes on while the libraries load.
-        await asyncio.to_thread(importlib.import_module, "msil_mcp.chat.answering")
+        await self.parts.llm.load(ANSWERING)
         from msil_mcp.chat.answering import Leg
         from msil_mcp.chat.toolset import GovernedTools
 
         settings, llm = self.parts.settings, self.parts.llm
         choice = llm.models.choose(self.model, roles=self.principal.roles)
         model = await llm.chat_model(choice)
-        entries = await entries_for(
-            self.parts.database,
-            self.run,
-            said=self.transcript.parts,
-            tokens=settings.chat_context_tokens,
-        )
         offer = await self.parts.tables.of(self.principal)
-        spoken = [spoken_text(entry.parts) for entry in entries if entry.role == "user"]
-        used = (p.tool for e in entries for p in e.parts if isinstance(p, ToolCallPart))
+        memory = Memory(
+            settings=settings,
+            database=self.parts.database,
+            llm=llm,
+            resting=self.parts.resting,
+            run=self.run,
+            choice=choice,
+            meter=self.meter,
+            reads={name for name, version in offer.versions.items() if not version.is_write},
+            emit=self.publisher.add,
+            keep=self.checkpoint,
+        )
+        shown = await memory.look_back(self.transcript.parts)
+        spoken = [spoken_text(entry.parts) for entry in shown.entries if entry.role == "user"]
         leg: Leg = Leg(
             model=model,
-            entries=entries,
+            entries=shown.entries,
             instructions=instructions(now=utc_now(), language=self.language),
             table=offer.table,
             tools=GovernedTools(
@@ -162,11 +200,12 @@ class Turn:
                 versions=offer.versions,
                 calls=calls,
                 conversation=" ".join(spoken[-4:]),
-                used=tuple(used),
+                used=tuple(shown.tools),
             ),
             transcript=self.transcript,
             meter=self.meter,
-            price=lambda usage: llm.cost(choice, usage),
+            asked=str(choice),
+            price=partial(llm.charge, choice),
             before_calls=self.checkpoint,
         )
         await leg.run(self.publisher.add)
@@ -230,7 +269,7 @@ class Turn:
             await self.publisher.flush()
             return False
         log.info("chat_run_ended", run_id=self.run.id, state=self.run.state, error=self.run.error)
-        for encoded in ending(self.run, sentence=sentence):
+        for encoded in ending(self.run, language=self.spoken, sentence=sentence):
             self.publisher.add(encoded)
         await (self.publisher.flush() if outcome is None else self.publisher.end())
         return outcome is None
@@ -247,14 +286,16 @@ class Turn:
             ),
             transcript=self.transcript,
             emit=self.publisher.add,
+            language=self.spoken,
             seconds=self.parts.settings.call_timeout_seconds,
         )
 
     def _limited(self, limit: TurnLimitHit) -> RunOutcome:
         """The limit is said in words, so that the model reads it too."""
         self.transcript.begin_text()
-        self.transcript.say(str(limit))
-        for encoded in wire.said_text("limit", str(limit)):
+        sentence = limit.sentence.told(self.spoken)
+        self.transcript.say(sentence)
+        for encoded in wire.said_text("limit", sentence):
             self.publisher.add(encoded)
         return self._outcome("failed", limit=limit.name, error="turn_limit")
 

@@ -11,6 +11,8 @@ from msil_mcp.chat.session_service import HEAD
 from msil_mcp.chat.turns import Ask
 from msil_mcp.chat.views import Dollars, Language, MessageView, Model, ToolUseView
 from msil_mcp.governance.approvals import ApprovalState
+from msil_mcp.locales.views import Told
+from msil_mcp.pagination import Page
 
 Said = Annotated[str, Field(min_length=1, max_length=100_000)]
 MessageId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,40}$")]
@@ -79,6 +81,7 @@ class RunSummary(BaseModel):
     output_tokens: int
     cached_tokens: int
     cost_usd: Dollars
+    first_token_ms: float | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -92,11 +95,19 @@ class AskedView(BaseModel):
     id: str
     state: ApprovalState = Field(validation_alias="standing")
     tool: str = Field(validation_alias="tool_name")
-    sentence: str
+    sentence: Told = Field(validation_alias="request")
     arguments: dict[str, Any]
     method: str
     url: str
     expires_at: datetime
+
+
+class MessagesPage(Page[MessageView]):
+    """Messages, with what their parts refer to."""
+
+    tool_uses: list[ToolUseView]
+    approvals: list[AskedView]
+    runs: list[RunSummary]
 
 
 class DecisionBody(BaseModel):
@@ -126,7 +137,7 @@ class SendBody(BaseModel):
         None, min_length=1, max_length=200, description="A conversation's id, or your name for it."
     )
     client_id: ClientId | None = None
-    language: Language = "en"
+    language: Language | None = Field(None, description="Of a conversation that is made.")
     model: Model | None = None
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.errors import CannotBranch, RunActive
+from msil_mcp.chat.ledger import user_of
 from msil_mcp.chat.messages import Draft, append, message_of, walk_back
 from msil_mcp.chat.models import ChatMessage, ChatRun, ChatSession
 from msil_mcp.chat.parts import TextPart
@@ -39,7 +40,7 @@ class Begun:
 
     run: ChatRun
     message_id: str
-    language: str
+    language: str | None
     model: str | None
     repeated: bool = False
 
@@ -69,7 +70,13 @@ async def begin_turn(
                     raise RunWaits(active.id)
                 raise RunActive(active.id)
             message = await _asked(session, chat, ask)
-            run = await insert_run(session, chat, user_message_id=message.id, owner=owner)
+            run = await insert_run(
+                session,
+                chat,
+                user_message_id=message.id,
+                user_id=user_of(principal),
+                owner=owner,
+            )
             return Begun(run, message.id, chat.language, chat.model)
 
 

@@ -7,19 +7,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from starlette.requests import Request
+from starlette.responses import Response
 
 from msil_mcp.chat import wire
-from msil_mcp.chat.api import Readable, Service, User
+from msil_mcp.chat.api import At, Readable, Service, User
 from msil_mcp.chat.confirming import Decision
 from msil_mcp.chat.errors import CannotBranch, MessageNotFound, RunActive, SessionNotFound
 from msil_mcp.chat.executions import as_use
 from msil_mcp.chat.models import ChatMessage, ChatRun
 from msil_mcp.chat.parts import spoken_text
-from msil_mcp.chat.runtime import Chat, chat_of
+from msil_mcp.chat.runtime import Chat
+from msil_mcp.chat.speaking import spoken
 from msil_mcp.chat.tailing import Place, Tail, run_of, until_settled
 from msil_mcp.chat.turn_errors import BadEdit, BudgetSpent, NothingAsked, RunNotFound
 from msil_mcp.chat.turn_views import (
@@ -39,9 +41,10 @@ from msil_mcp.errors import MsilError
 from msil_mcp.governance.api import record_decision
 from msil_mcp.governance.approvals import Approval, ApprovalUsed, UnknownApproval
 from msil_mcp.governance.executions import ToolExecution
+from msil_mcp.locales import Language, language_of
+from msil_mcp.locales.views import answering
 
 router = APIRouter(prefix="/api/chat", tags=["chat"])
-At = Annotated[Chat, Depends(chat_of)]
 
 
 def _responses(*errors: type[MsilError]) -> dict[int | str, dict[str, Any]]:
@@ -75,7 +78,11 @@ async def begin_turn(
 ) -> TurnView:
     """Say something. It is stored before this answers; the answer is made whoever listens."""
     begun = await chat.runs.submit(
-        principal, session_id, body.ask(), correlation_id=_correlation(request)
+        principal,
+        session_id,
+        body.ask(),
+        correlation_id=_correlation(request),
+        language=language_of(request.scope),
     )
     return _begun(begun, session_id)
 
@@ -97,6 +104,7 @@ async def follow_turn(
     session: Readable,
     run_id: Id,
     chat: At,
+    request: Request,
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
     after: Annotated[str | None, Query(max_length=40, description="As Last-Event-ID.")] = None,
 ) -> StreamingResponse:
@@ -107,6 +115,7 @@ async def follow_turn(
         bus=chat.parts.bus,
         run=run,
         after=Place.read(last_event_id or after),
+        language=spoken(session.language, otherwise=language_of(request.scope)),
     )
 
     async def stream() -> AsyncIterator[bytes]:
@@ -122,15 +131,19 @@ async def follow_turn(
     status_code=202,
     responses=_responses(SessionNotFound, RunNotFound),
 )
-async def stop_turn(session_id: Id, principal: User, chat: At) -> RunSummary:
+async def stop_turn(session_id: Id, principal: User, chat: At, request: Request) -> RunSummary:
     """End the answer under way, wherever it is made; a write that was sent is still recorded."""
-    return RunSummary.model_validate(await chat.runs.stop(principal, session_id))
+    language = language_of(request.scope)
+    run = await chat.runs.stop(principal, session_id, language=language)
+    return RunSummary.model_validate(run)
 
 
 @router.get("/sessions/{session_id}/approvals", responses=_responses(SessionNotFound))
-async def read_asked(session: Readable, chat: At) -> list[AskedView]:
+async def read_asked(
+    session: Readable, chat: At, request: Request, response: Response
+) -> list[AskedView]:
     """What the conversation asks a person now."""
-    return await _asked(chat, session.id)
+    return await _asked(chat, session.id, answering(request, response))
 
 
 @router.post(
@@ -145,6 +158,7 @@ async def decide(
     principal: User,
     chat: At,
     request: Request,
+    response: Response,
 ) -> DecisionView:
     """Agree, decline, or change the arguments; the answer goes on when all is decided."""
 
@@ -157,14 +171,21 @@ async def decide(
         approval_id,
         Decision(choice=body.decision, reason=body.reason, arguments=body.arguments),
         correlation_id=_correlation(request),
+        language=language_of(request.scope),
         decided=recorded,
     )
-    return DecisionView(run_id=run_id, approval=AskedView.model_validate(approval))
+    asked = AskedView.model_validate(approval, context=answering(request, response))
+    return DecisionView(run_id=run_id, approval=asked)
 
 
 @router.post("/send", responses=_responses(SessionNotFound, RunActive, BudgetSpent))
 async def send(
-    body: SendBody, principal: User, service: Service, chat: At, request: Request
+    body: SendBody,
+    principal: User,
+    service: Service,
+    chat: At,
+    request: Request,
+    response: Response,
 ) -> SendView:
     """Say something and wait for the whole answer, or until a person has to decide."""
     session = (
@@ -179,18 +200,21 @@ async def send(
         session.id,
         Ask(text=body.message, client_id=body.client_id),
         correlation_id=_correlation(request),
+        language=language_of(request.scope),
     )
-    return await _sent(chat, await _settled(chat, begun.run))
+    return await _sent(chat, await _settled(chat, begun.run), answering(request, response))
 
 
 @router.post(
     "/sessions/{session_id}/turns/{run_id}/wait",
     responses=_responses(SessionNotFound, RunNotFound),
 )
-async def wait_for_turn(session: Readable, run_id: Id, chat: At) -> SendView:
+async def wait_for_turn(
+    session: Readable, run_id: Id, chat: At, request: Request, response: Response
+) -> SendView:
     """Wait until a turn has ended, or until a person has to decide; for scripts."""
     run = await run_of(chat.parts.database, session.id, run_id)
-    return await _sent(chat, await _settled(chat, run))
+    return await _sent(chat, await _settled(chat, run), answering(request, response))
 
 
 async def _settled(chat: Chat, run: ChatRun) -> ChatRun:
@@ -200,7 +224,7 @@ async def _settled(chat: Chat, run: ChatRun) -> ChatRun:
     )
 
 
-async def _sent(chat: Chat, run: ChatRun) -> SendView:
+async def _sent(chat: Chat, run: ChatRun, context: dict[str, Language]) -> SendView:
     async with chat.parts.database.reading() as session:
         message = None
         if run.assistant_message_id is not None:
@@ -217,11 +241,11 @@ async def _sent(chat: Chat, run: ChatRun) -> SendView:
         message=MessageView.model_validate(message) if message else None,
         tool_calls=[ToolUseView.model_validate(use) for use in uses],
         usage=RunSummary.model_validate(run),
-        approvals=await _asked(chat, run.session_id),
+        approvals=await _asked(chat, run.session_id, context),
     )
 
 
-async def _asked(chat: Chat, session_id: str) -> list[AskedView]:
+async def _asked(chat: Chat, session_id: str, context: dict[str, Language]) -> list[AskedView]:
     query = select(Approval).where(Approval.session_id == session_id, Approval.state == "pending")
     query = query.join(ChatRun, ChatRun.id == Approval.run_id).where(
         ChatRun.state == "waiting_approval"
@@ -230,4 +254,5 @@ async def _asked(chat: Chat, session_id: str) -> list[AskedView]:
         found: Sequence[Approval] = (
             await session.scalars(query.order_by(Approval.created_at))
         ).all()
-    return [AskedView.model_validate(row) for row in found if row.standing == "pending"]
+    waiting = [row for row in found if row.standing == "pending"]
+    return [AskedView.model_validate(row, context=context) for row in waiting]

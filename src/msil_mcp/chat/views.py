@@ -1,16 +1,15 @@
 """What the REST routes of conversations take and give."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from msil_mcp.chat.ledger import NANOS
 from msil_mcp.chat.models import MessageStatus, Rating, Role, RunState
 from msil_mcp.chat.parts import Part
 from msil_mcp.governance.executions import State
-
-NANOS: Final = 1_000_000_000
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,40}$")]
 Title = Annotated[str, Field(max_length=200)]
@@ -41,7 +40,7 @@ class SessionView(_View):
     id: str
     owner_id: str
     title: str
-    language: str
+    language: str | None
     model: str | None
     pinned: bool
     archived: bool
@@ -63,29 +62,54 @@ class RunView(_View):
     started_at: datetime | None
 
 
+class SummaryView(_View):
+    """What the model is shown instead of a branch's messages up to and including `until_id`.
+
+    The messages themselves stay. `messages` counts them; it is not `whole` when some of them could
+    not be taken into it. What making it took is part of the run's usage.
+    """
+
+    id: str
+    until_id: str
+    messages: int
+    whole: bool
+    text: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: Dollars
+    run_id: str
+    created_at: datetime
+
+
 class SessionDetail(BaseModel):
-    """A session, and the answer that is being made in it, if any."""
+    """A session, the answer that is being made in it, and the summary its next answer starts from.
+
+    Without a summary the model is shown the messages themselves.
+    """
 
     session: SessionView
     active_run: RunView | None
+    summary: SummaryView | None
 
 
 class SessionBody(_Body):
     """A session to make; without a title it takes one from the first thing said."""
 
     title: Title = ""
-    language: Language = "en"
+    language: Language | None = Field(None, description="Absent: the person's own.")
     model: Model | None = None
     metadata: Attributes = Field(default_factory=dict)
 
 
 class SessionPatch(_Body):
-    """What to change; what is absent stays. An empty model is the default one."""
+    """What to change; what is absent stays. Empty is the default model, the person's language."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     pinned: bool | None = None
     archived: bool | None = None
-    language: Language | None = None
+    language: Language | Literal[""] | None = None
     model: Model | None = None
     metadata: Attributes | None = None
 

@@ -11,6 +11,7 @@ import msgspec
 
 from msil_mcp.chat.parts import ResultOutcome
 from msil_mcp.governance.approvals import Approval
+from msil_mcp.locales import Language
 from msil_mcp.tools.call import Confirmation
 
 HEADERS: Final = {
@@ -56,14 +57,14 @@ def tool_output(call_id: str, outcome: ResultOutcome, said: str) -> str:
     return chunk("tool-output-error", toolCallId=call_id, errorText=said)
 
 
-def approval_request(call_id: str, confirmation: Confirmation) -> list[str]:
+def approval_request(call_id: str, confirmation: Confirmation, *, language: Language) -> list[str]:
     """What a person is asked: the exact request, masked."""
     card = {
         "approval_id": confirmation.approval_id,
         "call_id": call_id,
         "state": "pending",
         "tool": confirmation.tool,
-        "sentence": confirmation.sentence,
+        "sentence": confirmation.request.told(language),
         "arguments": confirmation.arguments,
         "method": confirmation.method,
         "url": confirmation.url,
@@ -75,14 +76,14 @@ def approval_request(call_id: str, confirmation: Confirmation) -> list[str]:
     ]
 
 
-def approval_card(call_id: str, approval: Approval) -> str:
+def approval_card(call_id: str, approval: Approval, *, language: Language) -> str:
     """The same, with what became of it."""
     card = {
         "approval_id": approval.id,
         "call_id": call_id,
         "state": approval.standing,
         "tool": approval.tool_name,
-        "sentence": approval.sentence,
+        "sentence": approval.request.told(language),
         "arguments": approval.arguments,
         "method": approval.method,
         "url": approval.url,
@@ -90,6 +91,11 @@ def approval_card(call_id: str, approval: Approval) -> str:
         "reason": approval.reason,
     }
     return data("approval", card, id=call_id)
+
+
+def summary_state(run_id: str, state: str, **facts: Any) -> str:
+    """Whether earlier messages are being summarised for this answer, or were."""
+    return data("summary", {"state": state, **facts}, id=f"summary-{run_id}")
 
 
 def event(number: str, encoded: str) -> bytes:

@@ -23,10 +23,9 @@ class UnreadableCases(BadRequest):
     """The file of conversations cannot be used."""
 
     slug = "unreadable_cases"
-    title = "Conversations cannot be read"
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source} is not a file of conversations: {reason}.")
+        super().__init__(source=source, reason=reason)
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
