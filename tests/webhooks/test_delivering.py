@@ -4,9 +4,10 @@ import asyncio
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +46,7 @@ class Process:
     bus: Bus
     egress: Egress
     keyring: Keyring
+    attempts: Counter[str] = field(default_factory=Counter)
 
     async def record(self, tool: str = "resolve_vehicle", **facts: Any) -> None:
         wanted = {"kind": "tool.call", "action": "tools/call", "outcome": "succeeded"}
@@ -87,6 +89,7 @@ class Process:
             database=self.database,
             egress=self.egress,
             sealer=self.keyring.sealer(PURPOSE),
+            on_attempt=lambda outcome: self.attempts.update([outcome]),
             attempts=attempts,
             backoff_seconds=(0.01, 0.05),
         )
@@ -170,6 +173,7 @@ async def test_what_is_given_up_lies_dead_until_it_is_replayed(
         assert [(row.attempts, row.last_error) for row in dead] == [(3, "answered 503")] * 2
         assert (await process.webhook(webhook)).failing_since is not None
         assert len(receiver.posted) == 6
+        assert process.attempts == Counter({"failed": 4, "dead": 2})
 
         receiver.answer = lambda _: 200
         async with process.database.unit_of_work() as session:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from msil_mcp.db.database import utc_now
+from msil_mcp.db.database import UtcDateTime, utc_now
 from msil_mcp.webhooks.errors import UnknownDelivery, WebhookPaused
 from msil_mcp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from msil_mcp.webhooks.subscriptions import get_webhook
@@ -18,6 +18,15 @@ from msil_mcp.webhooks.subscriptions import get_webhook
 TEST_TYPE: Final = "webhook.test"
 KEEP: Final = timedelta(days=30)
 _Row = WebhookDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries not yet made: how many, and the age of the oldest; and how many were given up."""
+
+    count: int
+    oldest_seconds: float
+    dead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,19 @@ async def add_test(session: AsyncSession, *, webhook_id: str) -> WebhookDelivery
     session.add(row)
     await session.flush()
     return row
+
+
+async def waiting(session: AsyncSession) -> Waiting:
+    """What is still to be delivered to webhooks that are not paused."""
+    query = (
+        select(func.count(), func.min(_Row.created_at, type_=UtcDateTime()))
+        .join(Webhook, Webhook.id == _Row.webhook_id)
+        .where(_Row.state.in_(("pending", "failed")), Webhook.active.is_(True))
+    )
+    count, oldest = (await session.execute(query)).one()
+    dead = await session.scalar(select(func.count()).where(_Row.state == "dead")) or 0
+    age = 0.0 if count == 0 else max(0.0, (utc_now() - oldest).total_seconds())
+    return Waiting(count=count, oldest_seconds=age, dead=dead)
 
 
 async def forget_old(session: AsyncSession) -> None:

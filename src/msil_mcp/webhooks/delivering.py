@@ -7,7 +7,7 @@ receiver knows it by its webhook-id.
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.db.database import Database, utc_now
 from msil_mcp.egress import Answer, Egress, EgressError, EgressRefused
+from msil_mcp.observability.metrics import DeliveryOutcome
 from msil_mcp.sealing import BadSeal, Sealer
 from msil_mcp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from msil_mcp.webhooks.signing import signed_headers
@@ -32,6 +33,9 @@ TIMEOUT_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 256 << 10
 JOB_SECONDS: Final = 240.0
 GONE: Final = 410
+
+
+OnAttempt = Callable[[DeliveryOutcome], None]
 
 
 class Outcome(NamedTuple):
@@ -53,12 +57,14 @@ class Delivering:
         database: Database,
         egress: Egress,
         sealer: Sealer,
+        on_attempt: OnAttempt | None = None,
         attempts: int = ATTEMPTS,
         backoff_seconds: tuple[float, float] = BACKOFF_SECONDS,
     ) -> None:
         self._database = database
         self._egress = egress
         self._sealer = sealer
+        self._on_attempt = on_attempt
         self._attempts = attempts
         self._backoff_seconds = backoff_seconds
 
@@ -127,6 +133,8 @@ class Delivering:
                 .values(values)
             )
             _tell(delivery, outcome, state=values["state"])
+            if self._on_attempt is not None:
+                self._on_attempt(values["state"])
         changes: dict[str, Any] = {}
         if any(outcome.delivered for outcome in outcomes):
             changes["failing_since"] = None
@@ -140,7 +148,7 @@ class Delivering:
 
     def _values(self, delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> dict[str, Any]:
         attempts = delivery.attempts + 1
-        state: DeliveryState = "delivered" if outcome.delivered else "failed"
+        state: DeliveryOutcome = "delivered" if outcome.delivered else "failed"
         next_at = None
         if not outcome.delivered:
             if outcome.hopeless or attempts >= self._attempts:

@@ -25,6 +25,7 @@ DeliveryState = Literal["pending", "delivered", "failed", "dead"]
 """`failed` is tried again at `next_at`; `dead` is not, unless somebody replays it."""
 
 OPEN: Final = "state IN ('pending', 'failed')"
+DEAD: Final = "state = 'dead'"
 
 
 class Webhook(Base):
@@ -68,6 +69,12 @@ class WebhookDelivery(Base):
             "next_at",
             postgresql_where=text(OPEN),
             sqlite_where=text(OPEN),
+        ),
+        Index(
+            "ix_webhook_deliveries_dead",
+            "id",
+            postgresql_where=text(DEAD),
+            sqlite_where=text(DEAD),
         ),
         Index(None, "created_at"),
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from msil_mcp.egress import refusal
 from msil_mcp.identity.roles import ADMINISTRATOR
+from msil_mcp.locales import Message
 from msil_mcp.principal import Principal
 from msil_mcp.webhooks.errors import BadTarget, PrivateTarget
 
@@ -25,15 +26,15 @@ def check_target(url: str, *, allow_private: bool, by: Principal) -> None:
         host = parts.hostname
         _ = parts.port
     except ValueError:
-        raise BadTarget("it is not a valid URL") from None
+        raise BadTarget(Message("reasons.webhook.invalid")) from None
     if not _PRINTABLE.fullmatch(url) or parts.scheme not in {"http", "https"} or not host:
-        raise BadTarget("it is not an http or https URL with a host")
+        raise BadTarget(Message("reasons.webhook.scheme"))
     if parts.username is not None or parts.password is not None:
-        raise BadTarget("it carries a user name or password; the signature is the credential")
+        raise BadTarget(Message("reasons.webhook.credentials"))
     if parts.fragment:
-        raise BadTarget("it has a fragment, which is never sent")
+        raise BadTarget(Message("reasons.webhook.fragment"))
     if parts.scheme == "http" and not allow_private:
-        raise BadTarget("it must be https unless an administrator allows private networks")
+        raise BadTarget(Message("reasons.webhook.https"))
     if reason := _refused(host, allow_private=allow_private):
         raise BadTarget(reason)
 
@@ -44,7 +45,7 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _refused(host: str, *, allow_private: bool) -> str | None:
+def _refused(host: str, *, allow_private: bool) -> Message | None:
     if f".{host.rstrip('.').lower()}".endswith(".localhost"):
         host = "127.0.0.1"
     try:

@@ -11,7 +11,7 @@ from msil_mcp.db.database import Database
 from msil_mcp.egress import Egress
 from msil_mcp.sealing import Keyring, Sealer
 from msil_mcp.webhooks.deliveries import forget_old
-from msil_mcp.webhooks.delivering import Delivering
+from msil_mcp.webhooks.delivering import Delivering, OnAttempt
 from msil_mcp.webhooks.relay import Relay, forget_ended
 
 PURPOSE: Final = "webhook-secret"
@@ -38,14 +38,18 @@ class Webhooks:
             await forget_ended(session)
 
 
-def build_webhooks(*, database: Database, bus: Bus, egress: Egress, keyring: Keyring) -> Webhooks:
+def build_webhooks(
+    *, database: Database, bus: Bus, egress: Egress, keyring: Keyring, on_attempt: OnAttempt
+) -> Webhooks:
     """Everything of webhooks that lives as long as the process."""
     sealer = keyring.sealer(PURPOSE)
     return Webhooks(
         database=database,
         sealer=sealer,
         relay=Relay(database=database, bus=bus),
-        delivering=Delivering(database=database, egress=egress, sealer=sealer),
+        delivering=Delivering(
+            database=database, egress=egress, sealer=sealer, on_attempt=on_attempt
+        ),
     )
 
 
