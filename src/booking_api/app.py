@@ -59,6 +59,9 @@ def create_app(
         servers=[{"url": chosen.base_url}],
         lifespan=lifespan,
         redirect_slashes=False,
+        # Their scripts come from another origin, and this one may have no way there.
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(Edge)
     install_problem_handlers(app)

@@ -9,7 +9,7 @@ import pytest
 from mcp.client.client import Client
 
 from conformance.catalogue import ConformanceProvider
-from conformance.conftest import Node
+from nodes import Node
 
 pytestmark = pytest.mark.anyio
 

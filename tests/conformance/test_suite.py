@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from conformance.conftest import Node
+from nodes import Node
 
 SUITE = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 SCORED = {"2025-11-25": 30, "2026-07-28": 37}

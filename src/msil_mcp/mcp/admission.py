@@ -22,13 +22,9 @@ class MisdirectedRequest(MsilError):
 
     status = 421
     slug = "bad_host"
-    title = "Misdirected request"
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            f"This service does not answer for the host '{host[:100]}'. "
-            "An operator can add it to MSIL_ALLOWED_HOSTS."
-        )
+        super().__init__(host=host[:100])
 
 
 class OriginRefused(MsilError):
@@ -36,13 +32,9 @@ class OriginRefused(MsilError):
 
     status = 403
     slug = "bad_origin"
-    title = "Origin refused"
 
     def __init__(self, origin: str) -> None:
-        super().__init__(
-            f"Requests from the origin '{origin[:100]}' are refused. "
-            "An operator can add it to MSIL_ALLOWED_ORIGINS."
-        )
+        super().__init__(origin=origin[:100])
 
 
 class UnsupportedMediaType(MsilError):
@@ -50,10 +42,6 @@ class UnsupportedMediaType(MsilError):
 
     status = 415
     slug = "unsupported_media_type"
-    title = "Unsupported media type"
-
-    def __init__(self) -> None:
-        super().__init__("Send the message with Content-Type: application/json.")
 
 
 class NotAcceptable(MsilError):
@@ -61,10 +49,9 @@ class NotAcceptable(MsilError):
 
     status = 406
     slug = "not_acceptable"
-    title = "Not acceptable"
 
     def __init__(self, needed: str) -> None:
-        super().__init__(f"The answer is {needed}; the Accept header must admit it.")
+        super().__init__(needed=needed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,18 +39,11 @@ class UnknownAddress(NotFound):
 
     slug = "unknown_address"
 
-    def __init__(self) -> None:
-        super().__init__("The endpoints are /mcp and /mcp/{bundle}.")
-
 
 class Starting(Unavailable):
     """The endpoint is not running yet, or not any more."""
 
     slug = "not_running"
-    title = "Not running"
-
-    def __init__(self) -> None:
-        super().__init__("The MCP endpoint is starting or stopping. Try again in a moment.")
 
 
 class McpApp:

@@ -32,20 +32,15 @@ class BadAnswer(InvalidParams):
     """The client refused the request, never answered it, or answered something else."""
 
     slug = "bad_answer"
-    title = "Bad answer"
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"The client did not answer {method} as the protocol has it.")
+        super().__init__(method=method)
 
 
 class Stopping(Unavailable):
     """The process ends while a person is still thinking."""
 
     slug = "stopping"
-    title = "Stopping"
-
-    def __init__(self) -> None:
-        super().__init__("This server is stopping. Nothing was done; repeat the call.")
 
 
 class Asking:

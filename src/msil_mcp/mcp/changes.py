@@ -20,10 +20,6 @@ class TooManyStreams(Unavailable):
     """This process holds as many standing streams as it may."""
 
     slug = "too_many_streams"
-    title = "Too many streams"
-
-    def __init__(self) -> None:
-        super().__init__("There is no room for another stream. Close one, or try again later.")
 
 
 class Changes:

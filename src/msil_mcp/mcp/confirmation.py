@@ -52,7 +52,7 @@ def question(confirmation: Confirmation) -> mcp_types.ElicitRequestFormParams:
 
 
 def _message(confirmation: Confirmation) -> str:
-    lines = [confirmation.sentence, ""]
+    lines = [str(confirmation.request), ""]
     for name, value in confirmation.arguments.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{name}: {shown[:SHOWN_VALUE]}{'…' if len(shown) > SHOWN_VALUE else ''}")

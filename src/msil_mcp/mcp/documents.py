@@ -121,7 +121,9 @@ def _contents(uri: str, text: str, mime_type: str) -> Answer:
 
 def _page(tool: ToolVersion) -> str:
     definition = tool.definition
-    effect = "reads only" if not tool.is_write else "changes something; a person has to agree"
+    effect = "changes something" if tool.is_write else "reads only"
+    if tool.needs_confirmation:
+        effect += "; a person has to agree"
     sections = [
         f"# {definition.title}",
         f"`{tool.name}`, version {tool.number}: {effect}.",

@@ -29,7 +29,6 @@ class ProtocolFault(MsilError):
     status: ClassVar[int] = 400
     code: ClassVar[int] = INVALID_REQUEST
     slug: ClassVar[str] = "invalid_request"
-    title: ClassVar[str] = "Invalid request"
     always: ClassVar[bool] = False
 
     @property
@@ -43,11 +42,10 @@ class ParseFault(ProtocolFault):
 
     code = PARSE_ERROR
     slug = "parse_error"
-    title = "Parse error"
     always = True
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The body is not valid JSON: {reason}.")
+        super().__init__(reason=reason)
 
 
 class InvalidMessage(ProtocolFault):
@@ -56,7 +54,7 @@ class InvalidMessage(ProtocolFault):
     always = True
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The body is not a valid JSON-RPC message: {reason}.")
+        super().__init__(case="message", reason=reason)
 
 
 class MethodNotFound(ProtocolFault):
@@ -65,10 +63,9 @@ class MethodNotFound(ProtocolFault):
     status = 404
     code = METHOD_NOT_FOUND
     slug = "method_not_found"
-    title = "Method not found"
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"Method not found: {method[:100]}")
+        super().__init__(method=method[:100])
 
 
 class InvalidParams(ProtocolFault):
@@ -76,37 +73,33 @@ class InvalidParams(ProtocolFault):
 
     code = INVALID_PARAMS
     slug = "invalid_params"
-    title = "Invalid params"
 
 
 class UnknownTool(InvalidParams):
     """No such tool, or one this caller may not see: both look the same."""
 
     slug = "unknown_tool"
-    title = "Unknown tool"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Unknown tool: {name[:200]}")
+        super().__init__(case="mcp", name=name[:200])
 
 
 class UnknownPrompt(InvalidParams):
     """No such prompt for this caller."""
 
     slug = "unknown_prompt"
-    title = "Unknown prompt"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Unknown prompt: {name[:200]}")
+        super().__init__(name=name[:200])
 
 
 class UnknownResource(InvalidParams):
     """No such resource for this caller; 2025-11-25 and older give it a code of its own."""
 
     slug = "unknown_resource"
-    title = "Unknown resource"
 
     def __init__(self, uri: str) -> None:
-        super().__init__(f"Resource not found: {uri[:500]}")
+        super().__init__(uri=uri[:500])
         self.uri = uri
 
     @property
@@ -120,7 +113,6 @@ class HeaderMismatch(ProtocolFault):
 
     code = HEADER_MISMATCH
     slug = "header_mismatch"
-    title = "Header mismatch"
     always = True
 
 
@@ -129,10 +121,9 @@ class MissingCapability(ProtocolFault):
 
     code = MISSING_CAPABILITY
     slug = "missing_capability"
-    title = "Missing client capability"
 
     def __init__(self, capability: str) -> None:
-        super().__init__(f"This needs the client capability '{capability}', which is not declared.")
+        super().__init__(capability=capability)
         self.capability = capability
 
     @property
@@ -146,11 +137,10 @@ class UnsupportedVersion(ProtocolFault):
 
     code = UNSUPPORTED_VERSION
     slug = "unsupported_version"
-    title = "Unsupported protocol version"
     always = True
 
     def __init__(self, requested: str, *, supported: tuple[str, ...]) -> None:
-        super().__init__(f"Unsupported protocol version: {requested[:40]}")
+        super().__init__(requested=requested[:40])
         self.requested = requested
         self.supported = supported
 
@@ -164,11 +154,7 @@ class MissingSession(ProtocolFault):
     """A legacy message that needs a session came without one."""
 
     slug = "missing_session"
-    title = "Missing session"
     always = True
-
-    def __init__(self) -> None:
-        super().__init__("The Mcp-Session-Id header is missing. Send initialize first.")
 
 
 class UnknownSession(ProtocolFault):
@@ -176,8 +162,4 @@ class UnknownSession(ProtocolFault):
 
     status = 404
     slug = "unknown_session"
-    title = "Unknown session"
     always = True
-
-    def __init__(self) -> None:
-        super().__init__("The session is not known or has ended. Send initialize again.")

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from msil_mcp.errors import PROBLEM_JSON, ContentTooLarge, MsilError, problem_document
+from msil_mcp.errors import ContentTooLarge, MsilError
+from msil_mcp.problems import PROBLEM_JSON, problem_document
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]

@@ -20,7 +20,7 @@ class InternalError(MsilError):
     """Something here broke; the log has it under the correlation id."""
 
     def __init__(self, correlation_id: str) -> None:
-        super().__init__(f"Internal error. Its correlation id is {correlation_id}.")
+        super().__init__(case="mcp", correlation_id=correlation_id)
 
 
 @dataclass(slots=True)

@@ -29,10 +29,6 @@ class StaleState(InvalidParams):
     """The state is forged, altered, too old, or another call's: all look the same."""
 
     slug = "bad_request_state"
-    title = "Bad request state"
-
-    def __init__(self) -> None:
-        super().__init__("The requestState does not belong to this call or is too old. Call again.")
 
 
 class InputStates:

@@ -56,20 +56,15 @@ class RequestCancelled(ProtocolFault):
 
     code = -32800
     slug = "request_cancelled"
-    title = "Request cancelled"
-
-    def __init__(self) -> None:
-        super().__init__("The request was cancelled.")
 
 
 class TooManyRounds(InvalidParams):
     """The client was asked again and again, and the call still needs more."""
 
     slug = "too_many_rounds"
-    title = "Too many rounds"
 
     def __init__(self) -> None:
-        super().__init__(f"The call needed more than {MAX_ROUNDS} rounds of answers.")
+        super().__init__(rounds=MAX_ROUNDS)
 
 
 class LegacyEra:

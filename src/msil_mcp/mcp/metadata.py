@@ -25,7 +25,6 @@ class InsufficientScope(Forbidden):
     """The caller is known, and another token is needed; the sentence is the authenticator's."""
 
     slug = "insufficient_scope"
-    title = "Insufficient scope"
 
     def __init__(self, sentence: str, *, challenge: str) -> None:
         super().__init__(sentence)

@@ -43,3 +43,40 @@ def told_to_stop(tell: Callable[[], None]) -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) is handle:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def left_alone_first(tell: Callable[[], None], *, seconds: float) -> Iterator[None]:
+    """Within, the first SIGTERM calls `tell` at once and goes on to the server `seconds` later.
+
+    Whoever spreads requests needs that time to see that this process wants no more of them: the
+    server stops listening as soon as it hears. A second signal, and Ctrl-C, do not wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    following = signal.getsignal(signal.SIGTERM)
+    if not callable(following):
+        yield
+        return
+    pass_on = following
+    leaving: list[asyncio.TimerHandle] = []
+
+    def leave() -> None:
+        tell()
+        leaving.append(loop.call_later(seconds, pass_on, signal.SIGTERM, None))
+
+    def handle(_number: int, _stack: FrameType | None) -> None:
+        # Later signals find this handler gone, and the server's own in its place.
+        signal.signal(signal.SIGTERM, pass_on)
+        loop.call_soon_threadsafe(leave)
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        for timer in leaving:
+            timer.cancel()
+        if signal.getsignal(signal.SIGTERM) is handle:
+            signal.signal(signal.SIGTERM, following)

@@ -1,0 +1,1 @@
+"""The two web apps, and the pages shown where there are none."""
