@@ -61,9 +61,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(app: Any, *, port: int = 0) -> Iterator[tuple[str, Server]]:
-    """The app on a loopback port: its URL, and the server."""
-    listener = socket.create_server(("127.0.0.1", port))
+def serving(
+    app: Any, *, port: int = 0, listener: socket.socket | None = None
+) -> Iterator[tuple[str, Server]]:
+    """The app on a loopback port, or where somebody listens already: its URL, and the server."""
+    listener = listener or socket.create_server(("127.0.0.1", port))
     server = Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -193,9 +195,10 @@ def product(
     settings: Settings, *, booking_url: str, keys: dict[str, str] | None = None, **options: Any
 ) -> Iterator[Product]:
     """The product on a loopback port; furnished unless keys say that it already is."""
-    port = free_port()
-    settings = settings.model_copy(update={"port": port})
+    # Held from the first, so that no other worker takes the port meanwhile.
+    listener = socket.create_server(("127.0.0.1", 0))
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     found = keys or asyncio.run(furnish(settings, booking_url=booking_url))
     app = create_app(settings, **options)
-    with serving(app, port=port) as (url, server):
+    with serving(app, listener=listener) as (url, server):
         yield Product(settings, booking_url, url=url, keys=found, app=app, server=server)

@@ -6,15 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from msil_mcp.analytics.summaries import SUMMARISE, SUMMARISE_SECONDS, summarise
 from msil_mcp.audit.errors import AuditUnavailable
 from msil_mcp.audit.retention import PRUNE, PRUNE_SECONDS, RETENTION
+from msil_mcp.backlog import BacklogWatch
 from msil_mcp.chat.retention import PURGE, PURGE_SECONDS, purging
 from msil_mcp.governance.retention import ResultRetention, expire_approvals
 from msil_mcp.identity.sessions import forget_ended_sessions
 from msil_mcp.jobs import Handler, JobRunner
 from msil_mcp.jobs import Job as Job
-from msil_mcp.observability.readiness import CheckResult, Readiness
+from msil_mcp.observability.readiness import CheckResult, Readiness, Unhealthy
 from msil_mcp.services import Services
+from msil_mcp.tools.drafting import READ_DRAFT, reading_drafts
+from msil_mcp.tools.drafts import forget_drafts
 from msil_mcp.webhooks.relay import DELIVER
 from msil_mcp.webhooks.wiring import TIDY_SECONDS
 
@@ -36,6 +40,9 @@ async def _take_up(stack: AsyncExitStack, services: Services) -> None:
     stack.push_async_callback(_ended, usage)
     metrics, snapshots = services.metrics, services.snapshots
     metrics.set_gauge_source("database_connections_active", services.database.connections_active)
+    metrics.set_gauge_source(
+        "mcp_database_connections_limit", lambda: services.database.connections_limit
+    )
     if services.shared_limits is not None:
         metrics.set_gauge_source(
             "redis_connections_active", services.shared_limits.connections_active
@@ -49,6 +56,10 @@ async def _take_up(stack: AsyncExitStack, services: Services) -> None:
     runner = recurring_jobs(services)
     await runner.start()
     stack.push_async_callback(runner.stop)
+    metrics.expect_jobs(runner.kinds)
+    backlog = BacklogWatch(services.database, metrics)
+    looking = asyncio.create_task(backlog.run(), name="backlog")
+    stack.push_async_callback(_ended, looking)
 
 
 def recurring_jobs(services: Services) -> JobRunner:
@@ -66,8 +77,15 @@ def recurring_jobs(services: Services) -> JobRunner:
     async def forget_results(_: Mapping[str, Any]) -> None:
         await results.forget()
 
+    async def summarise_calls(_: Mapping[str, Any]) -> None:
+        await summarise(database, kept_days=settings.audit_retention_days)
+
     async def expire(_: Mapping[str, Any]) -> None:
         await expire_approvals(database, on_event=services.metrics.record_approval)
+
+    async def forget_drafts_of(_: Mapping[str, Any]) -> None:
+        async with database.unit_of_work() as session:
+            await forget_drafts(session)
 
     async def forget_sessions(_: Mapping[str, Any]) -> None:
         async with database.unit_of_work() as session:
@@ -75,9 +93,11 @@ def recurring_jobs(services: Services) -> JobRunner:
 
     jobs: Mapping[str, tuple[float, Handler]] = {
         "audit.anchor": (60.0, anchor_audit),
+        SUMMARISE: (SUMMARISE_SECONDS, summarise_calls),
         PURGE: (PURGE_SECONDS, purging(database, kept_for=kept)),
         PRUNE: (PRUNE_SECONDS, prune_audit),
         "approvals.expire": (60.0, expire),
+        "documents.forget_drafts": (3600.0, forget_drafts_of),
         "calls.forget_results": (min(3600.0, settings.result_retention_seconds), forget_results),
         "sessions.forget_ended": (3600.0, forget_sessions),
         "webhook.tidy": (TIDY_SECONDS, services.webhooks.tidy),
@@ -85,9 +105,13 @@ def recurring_jobs(services: Services) -> JobRunner:
     runner = JobRunner(
         database,
         {kind: handler for kind, (_, handler) in jobs.items()}
-        | {DELIVER: services.webhooks.deliver},
+        | {
+            DELIVER: services.webhooks.deliver,
+            READ_DRAFT: reading_drafts(database, services.egress),
+        },
         owner=services.executions.owner,
         signals=services.bus,
+        on_run=services.metrics.record_job,
     )
     for kind, (seconds, _) in jobs.items():
         runner.every(seconds, kind)
@@ -104,28 +128,42 @@ def make_readiness(services: Services) -> Readiness:
     readiness = Readiness()
 
     async def database() -> CheckResult:
-        return "healthy" if await services.database.healthy() else "unhealthy"
+        if (reason := await services.database.trouble()) is not None:
+            raise Unhealthy(reason)
+        return "healthy"
 
     async def audit() -> CheckResult:
         # Whether a record may be tried: waiting for one to succeed would wait for the requests
         # that an unready process does not get.
         try:
             services.audit.ensure_writable()
-        except AuditUnavailable:
-            return "unhealthy"
+        except AuditUnavailable as error:
+            raise Unhealthy("records cannot be written") from error
         return "healthy"
 
     async def configuration() -> CheckResult:
-        return "healthy" if services.snapshots.is_fresh else "unhealthy"
+        if not services.snapshots.is_fresh:
+            raise Unhealthy(f"last checked {services.snapshots.age_seconds:.0f} seconds ago")
+        return "healthy"
 
     async def redis() -> CheckResult:
         if services.shared_limits is None:
             return "disabled"
-        return "healthy" if await services.shared_limits.healthy() else "unhealthy"
+        if (reason := await services.shared_limits.trouble()) is not None:
+            raise Unhealthy(reason)
+        return "healthy"
+
+    async def replica() -> CheckResult:
+        if services.database.replica is None:
+            return "disabled"
+        return "healthy" if await services.database.replica.healthy() else "unhealthy"
 
     readiness.register("database", database)
     readiness.register("audit", audit)
     readiness.register("configuration", configuration)
     # Without Redis limits are local and stricter; refusing traffic would help nobody.
     readiness.register("redis", redis, required=False)
+    # Without the replica its queries go to the primary.
+    readiness.register("replica", replica, required=False)
+    services.metrics.set_labelled_source("mcp_dependency_up", readiness.up)
     return readiness

@@ -11,7 +11,7 @@ from msil_mcp.audit.feed import LiveFeed
 from msil_mcp.audit.trail import Audit
 from msil_mcp.bus import Bus, MemoryBus
 from msil_mcp.db.alone import hold_alone
-from msil_mcp.db.database import Base, Database, database_url
+from msil_mcp.db.database import Base, Database, database_url, read_url
 from msil_mcp.db.migrate import HEAD, check_schema, schema_revision, upgrade
 from msil_mcp.egress import Egress
 from msil_mcp.governance.approvals import Approvals
@@ -20,7 +20,7 @@ from msil_mcp.governance.executions import Executions
 from msil_mcp.governance.limits import LocalLimiter
 from msil_mcp.governance.record import Record
 from msil_mcp.identity.roles import ensure_roles
-from msil_mcp.identity.wiring import Identity, build_identity, provider_documents
+from msil_mcp.identity.wiring import Identity, build_identity
 from msil_mcp.jobs import Job as Job
 from msil_mcp.observability.metrics import Metrics
 from msil_mcp.observability.system import SystemMonitor
@@ -56,6 +56,7 @@ class Services:
     executions: Executions
     approvals: Approvals
     shared_limits: "RedisLimiter | None"
+    discipline: Discipline
     invoker: Record
 
 
@@ -98,6 +99,7 @@ async def running(
         metrics = metrics or make_metrics(settings)
         database = Database(
             database_url(settings),
+            replica_url=read_url(settings),
             pool_size=settings.database_pool_size,
             on_query=metrics.record_query,
         )
@@ -117,6 +119,8 @@ async def running(
             keyring=keyring,
             settings=settings,
             on_batch=metrics.record_audit_commit,
+            on_failure=metrics.record_audit_failure,
+            on_alteration=metrics.record_audit_alteration,
         )
         await audit.start()
         stack.push_async_callback(audit.close)
@@ -139,7 +143,7 @@ async def _compose(
     *,
     serving: bool,
 ) -> Services:
-    identity = build_identity(settings, keyring, fetch=provider_documents(egress))
+    identity = build_identity(settings, keyring, egress=egress)
     async with database.unit_of_work() as session:
         await ensure_roles(session)
     snapshots = SnapshotStore(database=database, bus=bus)
@@ -165,6 +169,8 @@ async def _compose(
         metrics=metrics,
         tracer=tracer,
     )
+    discipline = Discipline()
+    metrics.set_labelled_source("mcp_upstream_circuit_open", discipline.open_circuits)
     upstream = UpstreamInvoker(
         egress=egress,
         settings=settings,
@@ -172,7 +178,7 @@ async def _compose(
             credential_references(settings.upstream_credentials),
             environment=environment(),
         ),
-        discipline=Discipline(),
+        discipline=discipline,
         tracer=tracer,
         on_request=metrics.record_upstream,
     )
@@ -180,7 +186,13 @@ async def _compose(
     audit.writer.expected = lambda: invoker.in_progress
     live = LiveFeed(bus)
     audit.on_record(live.note)
-    webhooks = build_webhooks(database=database, bus=bus, egress=egress, keyring=keyring)
+    webhooks = build_webhooks(
+        database=database,
+        bus=bus,
+        egress=egress,
+        keyring=keyring,
+        on_attempt=metrics.record_delivery,
+    )
     audit.on_record(webhooks.relay.note)
     stack.push_async_callback(invoker.drain)
     return Services(
@@ -199,6 +211,7 @@ async def _compose(
         executions=executions,
         approvals=approvals,
         shared_limits=shared,
+        discipline=discipline,
         invoker=invoker,
     )
 

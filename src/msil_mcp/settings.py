@@ -9,12 +9,24 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
+from msil_mcp.chat_settings import ChatSettings
+from msil_mcp.identity_settings import IdentitySettings
+
+ENV_FILE: Final = ".env"
+Source = Literal["default", "environment", "dotenv", "command"]
+"""`command` is what was given when the program was started."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -28,15 +40,39 @@ def hand_down(settings: "Settings") -> None:
     os.environ |= {"HOST": settings.host, "PORT": str(settings.port)}
 
 
+def variable_of(name: str, field: FieldInfo, *, prefix: str = "MSIL_") -> str:
+    """The environment variable that sets a field."""
+    match field.validation_alias:
+        case AliasChoices(choices=[str(first), *_]) | str(first):
+            return first
+    return prefix + name.upper()
+
+
+def sources(settings: "Settings") -> Mapping[str, Source]:
+    """Where each field's value comes from."""
+    here = {variable.lower() for variable in os.environ}
+    written = DotEnvSettingsSource(type(settings)).env_vars
+    found: dict[str, Source] = {}
+    for name, field in type(settings).model_fields.items():
+        variable = variable_of(name, field).lower()
+        if name not in settings.model_fields_set:
+            found[name] = "default"
+        elif variable in here:
+            found[name] = "environment"
+        else:
+            found[name] = "dotenv" if variable in written else "command"
+    return found
+
+
 def _env(name: str) -> AliasChoices:
     return AliasChoices(name, name.lower())
 
 
-class Settings(BaseSettings):
+class Settings(ChatSettings, IdentitySettings, BaseSettings):
     """Everything a deployment may set."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_prefix="MSIL_", extra="ignore", populate_by_name=True, frozen=True
+        env_file=ENV_FILE, env_prefix="MSIL_", extra="ignore", populate_by_name=True, frozen=True
     )
 
     host: str = Field(
@@ -48,6 +84,12 @@ class Settings(BaseSettings):
         validation_alias=_env("DATABASE_URL"),
         description="SQLAlchemy URL. Empty: an SQLite file in the data directory. "
         "postgresql://… for production.",
+    )
+    database_read_url: str = Field(
+        "",
+        validation_alias=_env("DATABASE_READ_URL"),
+        description="A PostgreSQL read replica for searching and exporting the audit trail and for "
+        "analytics. Empty, and while it does not answer: DATABASE_URL.",
     )
     database_pool_size: int = Field(
         10,
@@ -147,39 +189,11 @@ class Settings(BaseSettings):
         description="How often a failed model request is repeated while nothing of its answer was "
         "shown.",
     )
-    chat_context_tokens: int = Field(
-        32_000,
-        ge=1_000,
-        description="Tokens of a conversation a model is shown; older turns are left out.",
-    )
-    chat_turn_model_requests: int = Field(
-        24, ge=1, description="Model requests one turn of a conversation may take."
-    )
-    chat_turn_tool_calls: int = Field(
-        48, ge=1, description="Tool calls one turn of a conversation may make."
-    )
-    chat_turn_tokens: int = Field(
-        400_000, ge=1, description="Tokens after which a turn asks the model no more."
-    )
-    chat_turn_cost_usd: float = Field(
-        0.0,
-        ge=0,
-        description="US dollars after which a turn asks the model no more; 0 is no limit.",
-    )
-    chat_turn_seconds: float = Field(
-        180.0,
-        gt=0,
-        description="Longest a turn may work, in seconds; waiting for a person is not work.",
-    )
-    chat_daily_tokens: int = Field(
-        0,
-        ge=0,
-        description="Tokens a day (UTC) for the conversations of one caller; 0 is no limit.",
-    )
-    chat_daily_cost_usd: float = Field(
-        0.0,
-        ge=0,
-        description="US dollars a day (UTC) for the conversations of one caller; 0 is no limit.",
+    warm_models: Literal["start", "chat", "never"] = Field(
+        "chat",
+        description="When the libraries of the models are loaded, about 60 MB: `start`, behind the "
+        "start of the server; `chat`, as soon as somebody opens the chat or asks for models; "
+        "`never`, for the first answer only.",
     )
     otel_exporter_otlp_endpoint: str = Field(
         "",
@@ -222,7 +236,11 @@ class Settings(BaseSettings):
         description="Origin header values accepted beside the public URL's and loopback ones, "
         "separated by commas.",
     )
-    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body, in bytes.")
+    max_body_bytes: int = Field(
+        4 << 20,
+        ge=1024,
+        description="Largest request body, in bytes; OpenAPI documents may have 20 MiB.",
+    )
     max_result_bytes: int = Field(
         256 << 10, ge=1024, description="Largest tool result handed to a client, in bytes."
     )
@@ -242,9 +260,6 @@ class Settings(BaseSettings):
         86400.0,
         gt=0,
         description="How long results of keyed calls are kept for replay, in seconds.",
-    )
-    chat_deleted_days: float = Field(
-        30.0, ge=0, description="Days a deleted conversation can be restored before it is gone."
     )
     audit_retention_days: int = Field(365, ge=1, description="Days an audit record is kept.")
     rate_per_principal: float = Field(
@@ -267,25 +282,6 @@ class Settings(BaseSettings):
         description="Kinds of personal data masked in tool results too (mobile, email, aadhaar, "
         "pan, card, plate), separated by commas. Audit and logs are always masked.",
     )
-    oidc_issuer: str = Field(
-        "", description="Issuer of access tokens accepted as bearer tokens. Empty: none."
-    )
-    oidc_audience: str = Field(
-        "", description="Audience an access token must name. Empty: the MCP URL."
-    )
-    oidc_jwks_url: str = Field(
-        "", description="Key set URL. Empty: found through the issuer's metadata."
-    )
-    oidc_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("RS256", "ES256", "EdDSA", "PS256"),
-        description="Signature algorithms accepted, separated by commas.",
-    )
-    oidc_roles_claim: str = Field(
-        "roles", description="Claim with the roles; dots step into objects."
-    )
-    oidc_default_role: str = Field(
-        "", description="Role of a token that names none. Empty: no role, hence no tools."
-    )
     mcp_url: str = Field(
         "", description="MCP URL that `serve --stdio` bridges to. Empty: this host's and port's."
     )
@@ -299,6 +295,13 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         30.0, ge=0, description="How long running calls may take to finish at shutdown, in seconds."
+    )
+    leave_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=300,
+        description="How long `/ready` says no before the server stops listening, in seconds, for "
+        "load balancers to look elsewhere first. Empty: 0 on loopback, else 5.",
     )
     metrics_token: SecretStr | None = Field(
         None,
@@ -331,6 +334,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _replicas_are_of_postgres(self) -> Self:
+        if self.is_sqlite and self.database_read_url:
+            raise ValueError(
+                "DATABASE_READ_URL needs DATABASE_URL to be PostgreSQL; SQLite has no replicas."
+            )
+        return self
+
     @property
     def is_sqlite(self) -> bool:
         """Whether the embedded database is used: one serving process."""
@@ -340,6 +351,13 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
         return self.host in LOOPBACK
+
+    @property
+    def seconds_to_leave(self) -> float:
+        """From the signal until the server stops listening."""
+        if self.leave_seconds is not None:
+            return self.leave_seconds
+        return 0.0 if self.is_loopback else 5.0
 
     @cached_property
     def base_url(self) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from databases import POOL_SIZE, SECRET
 from running import free_port
@@ -17,10 +18,22 @@ from running import free_port
 START_SECONDS = 30.0
 
 
+class Child(Protocol):
+    """A process of ours, however it was begun."""
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def wait(self, timeout: float) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+
 @dataclass
 class ServerProcess:
     url: str
-    process: "subprocess.Popen[bytes]"
+    process: Child
     log: Path
 
     def kill(self) -> None:

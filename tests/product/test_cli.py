@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from structlog.testing import capture_logs
 
 from commands import Commands, commands_on
 from databases import Templates, command, settings_for
+from msil_mcp.audit.records import AuditRecord
+from msil_mcp.cli.database import desk
+from msil_mcp.db.database import utc_now
 from msil_mcp.settings import Settings
 from product.ledger import KEPT, Ledger
 from product.orders import order
@@ -128,6 +132,33 @@ def test_a_read_is_called_and_found_in_the_audit(furnished: Commands) -> None:
     assert [json.loads(line)["outcome"] for line in exported] == ["denied", "succeeded"]
 
 
+def test_whole_days_are_exported_to_a_file(cli: Commands) -> None:
+    now = utc_now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    times = {
+        "today": now,
+        "yesterday": midnight - timedelta(seconds=1),
+        "the day before": midnight - timedelta(days=1, seconds=1),
+    }
+
+    async def write() -> None:
+        async with desk(Settings(_env_file=None)) as at:
+            for name, moment in times.items():
+                record = AuditRecord(
+                    kind="admin", action="any", outcome="succeeded", target=name, at=moment
+                )
+                await at.audit.write(record)
+
+    asyncio.run(write())
+    file = cli.folder / "one-day.jsonl"
+    assert cli.run("audit", "export", "--days", "1", "--output", str(file)) == ""
+    lines = file.read_text().splitlines()
+    assert [json.loads(line)["target"] for line in lines] == ["yesterday"]
+    assert len(cli.run("audit", "export", "--days", "2").splitlines()) == 2
+    said = cli.run("audit", "export", "--output", str(cli.folder / "none" / "any"), code=1)
+    assert "No such file or directory" in said
+
+
 def test_a_write_waits_for_the_person_at_the_terminal(
     furnished: Commands, request: pytest.FixtureRequest
 ) -> None:
@@ -150,7 +181,7 @@ def test_a_write_waits_for_the_person_at_the_terminal(
     assert [record["replayed"] for record in found] == [True, False]
     assert furnished.json("approvals", "list") == []
     again = furnished.run("approvals", "approve", waiting["id"], code=1)
-    assert "consumed" in again
+    assert "used" in again
 
 
 def test_a_declined_write_says_so(furnished: Commands) -> None:

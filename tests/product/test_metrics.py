@@ -18,6 +18,7 @@ GAUGES = {
     "chat_sessions_active",
     "system_cpu_usage_percent",
     "system_memory_usage_percent",
+    "system_disk_usage_percent",
 }
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -128,6 +129,18 @@ async def test_gauges_queries_and_the_model_are_there_from_the_start(
     assert found["mcp_database_query_duration_seconds_count", ()] > 0
     assert found["mcp_tools_published", ()] == 6
     assert found["mcp_snapshot_age_seconds", ()] < 5
+    for dependency in ("database", "audit", "configuration"):
+        assert found["mcp_dependency_up", (("dependency", dependency),)] == 1
+    for kind in ("audit.anchor", "webhook.tidy", "webhook.deliver"):
+        assert ("mcp_job_runs_total", (("kind", kind), ("outcome", "dead"))) in found
+    assert found["mcp_jobs_overdue_seconds", (("kind", "audit.prune"),)] < 60
+    assert found["mcp_keys_expiring", (("within", "7d"),)] == 0
+    for waiting in (
+        "mcp_approvals_waiting", "mcp_calls_unknown", "mcp_webhook_deliveries_waiting",
+        "mcp_audit_failures_total", "mcp_audit_alterations_total",
+    ):  # fmt: skip
+        assert (waiting, ()) in found
+    assert found["database_connections_active", ()] <= found["mcp_database_connections_limit", ()]
     model = ("model", shared_product.settings.openai_model)
     assert found["openai_requests_total", (model, ("status", "success"))] == 0
     assert found["openai_tokens_used", (model, ("token_type", "prompt"))] == 0

@@ -14,6 +14,8 @@ COMMANDS: Final = {
     "serve": "serving",
     "migrate": "serving",
     "secret": "serving",
+    "backup": "safekeeping",
+    "restore": "safekeeping",
     "booking-api": "serving",
     "import": "catalogue",
     "tools": "catalogue",
@@ -26,6 +28,8 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "scripted-model": "models",
     "eval": "models",
+    "usage": "conversations",
+    "conversations": "conversations",
 }
 """Which module has a command. Only that one is imported: a bridge on stdio starts at once."""
 

@@ -95,6 +95,8 @@ async def import_at(at: Desk, request: ImportRequest, *, dry_run: bool = False) 
         report = await import_document(session, prepared, principal=at.principal, dry_run=dry_run)
     if report.changed and not dry_run:
         await at.record("document.imported", target=report.spec, details=report.summary())
+        for published in report.bundles_published:
+            await at.record("bundle.published", target=published, details={"document": report.spec})
     return report
 
 
@@ -254,7 +256,7 @@ def call_tool(
     if as_json:
         show_json({"outcome": result.outcome, "error": result.error, "text": result.text})
     elif result.confirmation is not None:
-        print(result.confirmation.sentence)
+        print(result.confirmation.request)
         print(f"Agree with: msil-mcp approvals approve {result.confirmation.approval_id}")
         print("Then repeat the same command.")
     elif result.is_error:

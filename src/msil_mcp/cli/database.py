@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from msil_mcp.audit.trail import Audit
-from msil_mcp.db.database import Database, database_url
+from msil_mcp.db.database import Database, database_url, read_url
 from msil_mcp.identity.authentication import cli_principal
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Keyring
@@ -36,7 +36,7 @@ class Desk:
 @asynccontextmanager
 async def desk(settings: Settings) -> AsyncIterator[Desk]:
     """Open the configured database for one command."""
-    database = Database(database_url(settings))
+    database = Database(database_url(settings), replica_url=read_url(settings))
     try:
         await prepare_schema(settings, database)
         keyring = Keyring.from_settings(settings)

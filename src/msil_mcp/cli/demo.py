@@ -1,4 +1,4 @@
-"""What `demo` sets up: the booking tools in force, a key that may use them, and what to try."""
+"""What `demo` sets up: the booking tools in force, a key and an administrator, what to try."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,12 @@ from booking_api.settings import BookingSettings
 from msil_mcp.cli.catalogue import import_at
 from msil_mcp.cli.database import Desk, desk
 from msil_mcp.identity.keys import PURPOSE, NewKey, issue_key
+from msil_mcp.identity.one_click import OneClick
+from msil_mcp.identity.passwords import Passwords
 from msil_mcp.identity.roles import ensure_roles, expose
 from msil_mcp.identity.tables import ApiKey
+from msil_mcp.identity.users import FIRST_USERNAME, ensure_administrator
+from msil_mcp.pages.apps import WebApp
 from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
 from msil_mcp.tools.plan import ImportReport, ImportRequest
@@ -33,15 +37,35 @@ def booking_server(port: int, *, data_dir: Path) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
+def with_one_click(settings: Settings) -> Settings:
+    """The demo lets whoever sits at this machine in, unless the settings say otherwise."""
+    if settings.loopback_sign_in is not None:
+        return settings
+    return settings.model_copy(update={"loopback_sign_in": True})
+
+
 async def prepare(settings: Settings, *, booking_url: str) -> str:
-    """Import and publish the booking tools, make a key; returns the text to print."""
+    """Import and publish the booking tools, make a key and, the first time, an administrator.
+
+    Returns the text to print.
+    """
     async with desk(settings) as at:
         async with at.database.unit_of_work() as session:
             await ensure_roles(session)
             await expose(session, role=DEMO_ROLE, kind="bundle", target=BUNDLE)
         report = await import_booking(at, booking_url=booking_url)
         key = await _demo_key(at, settings)
-    return welcome(settings, report=report, key=key, booking_url=booking_url)
+        password = await _administrator(at)
+    return welcome(settings, report=report, key=key, password=password, booking_url=booking_url)
+
+
+async def _administrator(at: Desk) -> str | None:
+    """The password of the administrator who was made now; None where there was one before."""
+    async with at.database.unit_of_work() as session:
+        password = await ensure_administrator(session, passwords=Passwords())
+    if password is not None:
+        await at.record("user.created", target=FIRST_USERNAME, details={"username": FIRST_USERNAME})
+    return password
 
 
 async def import_booking(at: Desk, *, booking_url: str) -> ImportReport:
@@ -88,15 +112,48 @@ def client_configuration(settings: Settings, *, key: str) -> str:
     return msgspec.json.format(body, indent=2).decode()
 
 
-def welcome(settings: Settings, *, report: ImportReport, key: str, booking_url: str) -> str:
+def pages(settings: Settings, *, password: str | None, built: bool) -> str:
+    """Where the web pages are and how to enter them; or how to get them."""
+    lines = [
+        f"  Chat              {settings.base_url}/chat",
+        f"  Admin             {settings.base_url}/admin",
+    ]
+    if not built:
+        lines = [
+            "The web pages are not built yet. With Node 20: make web",
+            f"Then they are at {settings.base_url}/chat and {settings.base_url}/admin",
+        ]
+    entering = []
+    if OneClick(settings).is_possible:
+        entering.append("One click signs you in.")
+    if password is not None:
+        entering.append(
+            f"The administrator is {FIRST_USERNAME}, password {password} (shown only now)."
+        )
+    return "\n".join([*lines, *(["", " ".join(entering)] if entering else [])])
+
+
+def welcome(
+    settings: Settings,
+    *,
+    report: ImportReport,
+    key: str,
+    password: str | None,
+    booking_url: str,
+) -> str:
     """What a newcomer needs to see."""
+    web = pages(
+        settings, password=password, built=WebApp("chat").is_built and WebApp("admin").is_built
+    )
     tools = ", ".join(tool.name for tool in report.tools if tool.change != "removed")
     return f"""
 MSIL MCP Server is starting. Everything runs on this machine and is kept in {settings.data_dir}/
 
+{web}
+
   MCP endpoint      {settings.base_url}/mcp
   REST and docs     {settings.base_url}/docs
-  Booking service   {booking_url}/docs
+  Booking service   {booking_url}/openapi.json
   Tools             {tools}
 
 Give this to an MCP client (Claude, VS Code, an agent):

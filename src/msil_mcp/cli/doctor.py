@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from typing import Any, Final, Literal
 
 import aiohttp
@@ -15,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from msil_mcp.cli.access import anybody_known
 from msil_mcp.cli.output import AsJson, load_settings, run, show_json
-from msil_mcp.db.database import Database, database_url
+from msil_mcp.db.database import Database, database_url, read_url
 from msil_mcp.db.migrate import HEAD, schema_revision
 from msil_mcp.errors import MsilError
 from msil_mcp.sealing import Keyring
@@ -42,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check settings, database, Redis, port and server; exit 1 when something is wrong."""
+    """Check packages, settings, database, Redis and server; exit 1 when something is wrong."""
     settings = load_settings()
     findings = run(examine(settings))
     if as_json:
@@ -59,14 +61,31 @@ def doctor(as_json: AsJson = False) -> None:
 async def examine(settings: Settings) -> list[Finding]:
     """Every look, in the order in which one thing depends on another."""
     looks: tuple[Callable[[Settings], Coroutine[Any, Any, Finding]], ...] = (
+        _packages,
         _data_directory,
         _secret,
         _database,
+        _replica,
         _redis,
         _server,
     )
     findings = [await look(settings) for look in looks]
     return findings + [finding async for finding in _catalogue(settings)]
+
+
+async def _packages(_settings: Settings) -> Finding:
+    # What is for some systems, or optional, has a marker.
+    asked = [line for line in requires("msil-mcp") or [] if ";" not in line]
+    missing = []
+    for name in (re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in asked):
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        advice = "In the environment that runs this: pip install -r requirements.txt"
+        return Finding("packages", "problem", f"{', '.join(missing)} not installed", advice)
+    return Finding("packages", "ok", f"{len(asked)} installed")
 
 
 async def _data_directory(settings: Settings) -> Finding:
@@ -109,6 +128,23 @@ async def _database(settings: Settings) -> Finding:
     verdict: Verdict = "note" if settings.is_sqlite else "problem"
     detail = f"{shown} is at schema {revision or 'none'}, this release needs {HEAD}"
     return Finding("database", verdict, detail, "Run: msil-mcp migrate")
+
+
+async def _replica(settings: Settings) -> Finding:
+    what = "read replica"
+    url = read_url(settings)
+    if url is None:
+        return Finding(what, "note", "not configured; the primary answers every query")
+    database = Database(database_url(settings), replica_url=url)
+    try:
+        lag = None if database.replica is None else await database.replica.lag_seconds()
+    finally:
+        await database.close()
+    shown = url.render_as_string(hide_password=True)
+    if lag is None:
+        advice = "Check DATABASE_READ_URL; until then the primary answers what it would."
+        return Finding(what, "problem", f"{shown} does not answer", advice)
+    return Finding(what, "ok", f"{shown} is {lag:.1f} s behind")
 
 
 async def _redis(settings: Settings) -> Finding:

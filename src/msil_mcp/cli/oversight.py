@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -14,8 +16,10 @@ from msil_mcp.audit.verify import Verification
 from msil_mcp.audit.views import RecordView, view_of
 from msil_mcp.cli.database import desk
 from msil_mcp.cli.output import AsJson, fail, load_settings, run, show_json, show_table
-from msil_mcp.governance.api import ApprovalOut
+from msil_mcp.db.database import utc_now
+from msil_mcp.governance.api import ApprovalOut, approval_lines
 from msil_mcp.governance.approvals import Approval, Approvals, shown
+from msil_mcp.governance.inbox import Inbox, InboxFilters
 
 approvals = typer.Typer(help="Writes that wait for a person.", no_args_is_help=True)
 audit = typer.Typer(help="The trail of what happened.", no_args_is_help=True)
@@ -39,10 +43,11 @@ def list_approvals(
 
     async def work() -> list[ApprovalOut]:
         async with desk(settings) as at:
-            store = Approvals(database=at.database, settings=settings)
-            state = None if everything else "pending"
-            rows = await store.inbox(principal=at.principal, state=state, before=None, limit=200)
-        return [ApprovalOut.model_validate(row) for row in rows]
+            wanted = InboxFilters(state=None if everything else "pending")
+            async with at.database.reading() as session:
+                inbox = Inbox(session, principal=at.principal)
+                rows = await inbox.page(wanted, before=None, limit=200)
+                return await approval_lines(session, rows, principal=at.principal)
 
     rows = run(work())
     if as_json:
@@ -67,13 +72,13 @@ def list_approvals(
 @approvals.command("approve")
 def approve(approval_id: ApprovalId, reason: Reason = None) -> None:
     """Agree to one call; the caller then repeats it."""
-    print(f"Approved: {_decide(approval_id, accepted=True, reason=reason).sentence}")
+    print(f"Approved: {_decide(approval_id, accepted=True, reason=reason).request}")
 
 
 @approvals.command("decline")
 def decline(approval_id: ApprovalId, reason: Reason = None) -> None:
     """Refuse one call."""
-    print(f"Declined: {_decide(approval_id, accepted=False, reason=reason).sentence}")
+    print(f"Declined: {_decide(approval_id, accepted=False, reason=reason).request}")
 
 
 def _decide(approval_id: str, *, accepted: bool, reason: str | None) -> Approval:
@@ -113,7 +118,7 @@ def search_audit(
     )
 
     async def work() -> list[RecordView]:
-        async with desk(load_settings()) as at, at.database.reading() as session:
+        async with desk(load_settings()) as at, at.database.reading(may_lag=True) as session:
             rows, _ = await AuditRecords(session).matching(filters, limit=limit)
         return [view_of(row) for row in rows]
 
@@ -198,18 +203,36 @@ def export_audit(
     kind: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
     tool: Annotated[str | None, typer.Option(help="Only this tool's calls.")] = None,
     subject: Annotated[str | None, typer.Option(help="About this: a booking id, say.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Only of the last whole days, by UTC.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="A file to write instead.")] = None,
 ) -> None:
     """Write matching records to stdout."""
     formats: dict[str, Format] = {"jsonl": "jsonl", "csv": "csv"}
     if kind not in formats:
         fail("--format is jsonl or csv", code=2)
+    today = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    filters = Filters(
+        tool=tool,
+        subject=subject,
+        since=None if days is None else today - timedelta(days=days),
+        until=None if days is None else today,
+    )
 
-    async def work() -> None:
+    async def work(target: BinaryIO) -> None:
         async with desk(load_settings()) as at:
-            await at.record("audit.export", target="audit", details={"format": kind})
-            filters = Filters(tool=tool, subject=subject)
+            await at.record("audit.export", target="audit", details={"format": kind, "days": days})
             async for chunk in export_records(at.database, filters, formats[kind]):
-                await asyncio.to_thread(sys.stdout.buffer.write, chunk)
-            sys.stdout.buffer.flush()
+                await asyncio.to_thread(target.write, chunk)
+            target.flush()
 
-    run(work())
+    if output is None:
+        run(work(sys.stdout.buffer))
+        return
+    try:
+        file = output.open("wb")
+    except OSError as error:
+        fail(f"{output}: {error.strerror or error}")
+    with file:
+        run(work(file))

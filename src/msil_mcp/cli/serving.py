@@ -84,6 +84,7 @@ def demo(
 
     port, booking_port = free_port(port), free_port(booking_port, avoid=port)
     settings = load_settings(host="127.0.0.1", port=port, data_dir=data_dir)
+    settings = demonstration.with_one_click(settings)
     if not settings.is_sqlite:
         fail(
             "The demo keeps its data in SQLite. Unset DATABASE_URL, or use: msil-mcp serve", code=2
