@@ -1,0 +1,30 @@
+import { MultiSelect } from "@mantine/core";
+import { api } from "@msil-mcp/api";
+import type { ReactNode } from "react";
+
+import { useMay } from "./identity";
+
+interface Props {
+  value?: string[];
+  onChange?: (roles: string[]) => void;
+  error?: ReactNode;
+  description?: string;
+}
+
+/** Roles to carry; those of the catalogue where one may read it. */
+export function RolesInput({ value = [], description, ...rest }: Props) {
+  const may = useMay();
+  const { data } = api.useQuery("get", "/api/roles", { params: { query: { limit: 199 } } }, { enabled: may("roles:manage") });
+  const names = data?.items.map((role) => role.name) ?? ["administrator", "auditor", "integrator", "operator", "user"];
+  return (
+    <MultiSelect
+      label="Roles"
+      description={description}
+      data={[...new Set([...names, ...value])]}
+      value={value}
+      searchable
+      hidePickedOptions
+      {...rest}
+    />
+  );
+}

@@ -1,0 +1,58 @@
+import type { ApprovalCard, ChatMessage, ChatPart, MessagesPage, StoredMessage, ToolUse } from "./model";
+
+/** Pages of stored messages, the oldest first, as the stream would have told them. */
+export function asChatMessages(pages: readonly MessagesPage[], { except }: { except: string | undefined }): ChatMessage[] {
+  return pages.flatMap((page) => {
+    const uses = new Map(page.tool_uses.map((use) => [use.id, use]));
+    const runs = new Map(page.runs.map((run) => [run.id, run]));
+    const approvals = new Map(page.approvals.map((approval) => [approval.id, approval]));
+    return page.items
+      .filter((message) => isShown(message) && !(except !== undefined && message.role === "assistant" && message.run_id === except))
+      .map((message): ChatMessage => {
+        const durations: Record<string, number> = {};
+        for (const part of message.parts) {
+          if (part.type !== "tool_result") continue;
+          const took = uses.get(part.execution_id ?? "")?.duration_ms;
+          if (took != null) durations[part.call_id] = took;
+        }
+        const cards = message.parts.flatMap((part): ApprovalCard[] => {
+          const approval = part.type === "approval" ? approvals.get(part.approval_id) : undefined;
+          if (part.type !== "approval" || !approval) return [];
+          const { id, ...asked } = approval;
+          return [{ ...asked, approval_id: id, call_id: part.call_id }];
+        });
+        return {
+          id: message.id,
+          role: message.role === "user" ? "user" : "assistant",
+          metadata: { message, run: runs.get(message.run_id ?? ""), durations },
+          parts: partsOf(message, uses, cards),
+        };
+      });
+  });
+}
+
+function isShown(message: StoredMessage): boolean {
+  return message.role === "user" || message.role === "assistant";
+}
+
+function partsOf(message: StoredMessage, uses: Map<string, ToolUse>, cards: ApprovalCard[]): ChatPart[] {
+  const results = new Map(
+    message.parts.flatMap((part) => (part.type === "tool_result" ? [[part.call_id, part] as const] : [])),
+  );
+  return message.parts.flatMap((part): ChatPart[] => {
+    if (part.type === "text") return [{ type: "text", text: part.text, state: "done" }];
+    if (part.type === "approval") {
+      const card = cards.find((found) => found.approval_id === part.approval_id);
+      return card ? [{ type: "data-approval", id: part.call_id, data: card }] : [];
+    }
+    if (part.type !== "tool_call") return [];
+    const call = { type: `tool-${part.tool}` as const, toolCallId: part.call_id, input: part.arguments };
+    const result = results.get(part.call_id);
+    if (!result) return [{ ...call, state: "input-available" }];
+    if (result.outcome === "succeeded") {
+      const output = uses.get(result.execution_id ?? "")?.result ?? result.text ?? "";
+      return [{ ...call, state: "output-available", output }];
+    }
+    return [{ ...call, state: "output-error", errorText: result.text ?? uses.get(result.execution_id ?? "")?.error ?? result.outcome }];
+  });
+}

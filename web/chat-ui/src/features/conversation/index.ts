@@ -1,0 +1,2 @@
+export { Conversation, type FirstWords } from "./Conversation";
+export { download } from "./calendar";

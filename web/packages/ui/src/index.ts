@@ -1,0 +1,13 @@
+export { AppProviders } from "./AppProviders";
+export { ColorSchemeToggle } from "./ColorSchemeToggle";
+export { CopyButton } from "./CopyButton";
+export { EmptyState } from "./EmptyState";
+export { ErrorNotice } from "./ErrorNotice";
+export { compactCount, duration, exactCount, money, percentage } from "./figures";
+export { Json } from "./Json";
+export { pageNonce, shareNonce } from "./nonce";
+export { exactTime, RelativeTime, relativeTime } from "./RelativeTime";
+export { makeTheme } from "./theme";
+export { Mark } from "./Mark";
+export { SignInGate, type Profile } from "./SignInGate";
+export type { SignInLabels } from "./SignIn";
