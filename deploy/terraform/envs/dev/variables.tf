@@ -1,0 +1,50 @@
+variable "region" {
+  description = "The region."
+  type        = string
+  default     = "ap-south-1"
+}
+
+variable "zones" {
+  description = "Two availability zones."
+  type        = list(string)
+  default     = ["ap-south-1a", "ap-south-1b"]
+}
+
+variable "deployer_repository" {
+  description = "GitHub repository whose pipeline deploys, OWNER/NAME; empty: none."
+  type        = string
+  default     = ""
+}
+
+variable "domain_name" {
+  description = "Name people and clients use."
+  type        = string
+}
+
+variable "zone_id" {
+  description = "Route 53 zone of the name."
+  type        = string
+}
+
+variable "alarm_emails" {
+  description = "Who is told of alarms."
+  type        = list(string)
+}
+
+variable "settings" {
+  description = "Settings that are no secrets, by variable."
+  type        = map(string)
+  default     = {}
+}
+
+variable "more_secrets" {
+  description = "ARNs of secrets you made, by the variable they become: OPENAI_API_KEY and the like."
+  type        = map(string)
+  default     = {}
+}
+
+variable "upstream_ports" {
+  description = "Ports of the APIs that tools call, beside 443."
+  type        = list(number)
+  default     = []
+}

@@ -1,0 +1,4 @@
+output "platform" {
+  description = "What commands and pipelines need to know."
+  value       = module.platform
+}

@@ -1,0 +1,20 @@
+output "audit_bucket_arn" {
+  description = "Where exports of the audit trail are kept."
+  value       = aws_s3_bucket.audit.arn
+}
+
+output "audit_bucket_name" {
+  description = "Its name."
+  value       = aws_s3_bucket.audit.bucket
+}
+
+output "log_bucket_arn" {
+  description = "Where access logs are kept."
+  value       = aws_s3_bucket.logs.arn
+}
+
+# Known only once the bucket lets them write.
+output "log_bucket_name" {
+  description = "Its name."
+  value       = aws_s3_bucket_policy.logs.bucket
+}
