@@ -1,8 +1,12 @@
-"""`python -m bench`: compare servers; `python -m bench parts`: where a call's time goes."""
+"""`python -m bench`: everything that is published.
+
+By name: `compare` servers; what a `chat` costs; in which `parts` of a call the time goes.
+"""
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.compare import Plan, compare
@@ -21,15 +25,24 @@ def main() -> int:
             from bench.parts import measure_parts
 
             return measure_parts(OUT)
-        return _compare(options)
+        missing = [part(options) for part in _parts(options)]
     except NotMeasured as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    return 1 if any(missing) else 0
 
 
-def _compare(options: argparse.Namespace) -> int:
+def _parts(options: argparse.Namespace) -> list[Callable[[argparse.Namespace], bool]]:
+    """What to measure; who names servers wants only those compared."""
+    if options.what == "all" and not options.only:
+        return [_compare, _chat]
+    return [_chat] if options.what == "chat" else [_compare]
+
+
+def _compare(options: argparse.Namespace) -> bool:
+    """Whether something is missing."""
     known = {contender.key: contender for contender in CONTENDERS}
     unknown = [key for key in options.only if key not in known]
     if unknown:
@@ -49,12 +62,35 @@ def _compare(options: argparse.Namespace) -> int:
     print(f"\n{report.write(OUT)}")
     if options.publish:
         publish(report.text())
-    return 1 if results.missing else 0
+    return bool(results.missing)
+
+
+def _chat(options: argparse.Namespace) -> bool:
+    """Whether something is missing."""
+    from bench.chat import measure_chat
+    from bench.chat_report import ChatReport
+    from bench.chat_sessions import measure_sessions
+
+    began = time.monotonic()
+    repeat = options.repeat or (1 if options.quick else 3)
+    results = measure_chat(OUT, repeat=repeat, turns=4 if options.quick else 8)
+    sessions = None
+    try:
+        sessions = measure_sessions()
+    except NotMeasured as error:
+        results.missing.append(f"sessions: {error}")
+    report = ChatReport(results=results, sessions=sessions, seconds=time.monotonic() - began)
+    print(report.text())
+    print(f"\n{report.write(OUT)}")
+    if options.publish:
+        publish(report.text(), what="figures of conversations")
+    return bool(results.missing)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("compare", "parts"), default="compare")
+    whats = ("all", "compare", "chat", "parts")
+    parser.add_argument("what", nargs="?", choices=whats, default="all")
     parser.add_argument("--quick", action="store_true", help="one short leg of each")
     parser.add_argument("--only", type=_words, default=[], help="contenders, as in ours,floor")
     parser.add_argument("--tools", type=_numbers, default=[6, 1000], help="sizes, as in 6,1000")

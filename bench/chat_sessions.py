@@ -1,4 +1,4 @@
-"""What a long conversation and many conversations cost, over PostgreSQL: `python -m bench chat`.
+"""What a long conversation and many conversations cost, over PostgreSQL.
 
 Appending to a session of 10,000 messages is compared with appending to an empty one, in turns;
 a page of the list is read among 100,000 sessions of one person, beside 10,000 of others.
@@ -8,6 +8,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -15,7 +16,8 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from bench.databases import postgresql
-from bench.machine import describe_machine
+from bench.report import number, table
+from bench.requirements import Verdict, verdict
 from msil_mcp.chat.context import Limits
 from msil_mcp.chat.messages import Draft
 from msil_mcp.chat.parts import TextPart
@@ -32,6 +34,8 @@ MESSAGES: Final = 10_000
 ROUNDS: Final = 300
 ALLOWED_RATIO: Final = 1.2
 ALLOWED_LIST_MS: Final = 50.0
+EMPTY: Final = "empty"
+LONG: Final = "of 10,000 messages"
 
 _SESSIONS = text(
     "INSERT INTO chat_sessions (id, owner_id, title, folded_title, language, pinned, archived,"
@@ -63,8 +67,51 @@ _SOME_WORDS = text(
 )
 
 
-def main() -> int:
-    """Print the figures and whether they hold; the exit status says so too."""
+@dataclass(frozen=True, slots=True)
+class SessionFigures:
+    """Milliseconds of every round; a listing that was promised says so."""
+
+    appended: Mapping[str, Sequence[float]]
+    listed: Mapping[str, tuple[Sequence[float], bool]]
+
+    def text(self) -> str:
+        """As tables."""
+        appended = [(name, *_shown(values)) for name, values in self.appended.items()]
+        listed = [(name, *_shown(values)) for name, (values, _) in self.listed.items()]
+        among = f"among {SESSIONS:,} sessions of one person"
+        return "\n".join(
+            (
+                table(("a message added to a session", "p50 ms", "p95 ms"), appended),
+                table((among, "p50 ms", "p95 ms"), listed),
+            )
+        )
+
+    def verdicts(self) -> list[Verdict]:
+        """What is promised of them."""
+        pairs = zip(self.appended[LONG], self.appended[EMPTY], strict=True)
+        ratio = median(long / empty for long, empty in pairs)
+        return [
+            verdict(
+                "a message added to 10,000 over one added to none, median of pairs",
+                f"<= {ALLOWED_RATIO}x",
+                f"{ratio:.2f}x",
+                ratio <= ALLOWED_RATIO,
+            ),
+            *(
+                verdict(
+                    f"{name}: P95 among {SESSIONS:,} sessions",
+                    f"< {ALLOWED_LIST_MS:g} ms",
+                    f"{_p95(values):.1f} ms",
+                    _p95(values) < ALLOWED_LIST_MS,
+                )
+                for name, (values, promised) in self.listed.items()
+                if promised
+            ),
+        ]
+
+
+def measure_sessions() -> SessionFigures:
+    """Fill a database of its own and measure."""
     with tempfile.TemporaryDirectory() as folder, postgresql(Path(folder) / "data") as backing:
         settings = Settings(
             database_url=backing.environment["DATABASE_URL"],
@@ -76,7 +123,7 @@ def main() -> int:
         return asyncio.run(_measure(database))
 
 
-async def _measure(database: Database) -> int:
+async def _measure(database: Database) -> SessionFigures:
     person = Principal(
         id="owner:0",
         kind="user",
@@ -88,13 +135,9 @@ async def _measure(database: Database) -> int:
     try:
         long = await _fill(service, person)
         appended = await _appending(service, person, long)
-        listed = await _listing(service, person)
+        return SessionFigures(appended, await _listing(service, person))
     finally:
         await database.close()
-    machine = describe_machine()
-    print("{processor}, {cpus} CPUs, Linux {kernel}, Python {python}; PostgreSQL".format(**machine))
-    held = _report_appending(appended)
-    return 0 if _report_listing(listed) and held else 1
 
 
 async def _fill(service: SessionService, person: Principal) -> str:
@@ -120,13 +163,13 @@ async def _appending(
     service: SessionService, person: Principal, long: str
 ) -> Mapping[str, Sequence[float]]:
     draft = Draft(role="user", parts=(TextPart("Book a service for tomorrow at ten"),))
-    times: dict[str, list[float]] = {"empty": [], "10,000 messages": []}
-    for number in range(ROUNDS + 20):
+    times: dict[str, list[float]] = {EMPTY: [], LONG: []}
+    for turn in range(ROUNDS + 20):
         empty = (await service.create(person)).id
-        turns = [("empty", empty), ("10,000 messages", long)]
-        for name, session_id in turns if number % 2 else turns[::-1]:
+        turns = [(EMPTY, empty), (LONG, long)]
+        for name, session_id in turns if turn % 2 else turns[::-1]:
             took = await _timed(service.add_message(person, session_id, draft))
-            if number >= 20:
+            if turn >= 20:
                 times[name].append(took)
     return times
 
@@ -142,8 +185,8 @@ async def _listing(
     def page(*filters: SessionFilters) -> Callable[[int], Awaitable[object]]:
         chosen = filters[0] if filters else None
 
-        def read(number: int) -> Awaitable[object]:
-            cursor = deep[number % len(deep)] if chosen is None else None
+        def read(turn: int) -> Awaitable[object]:
+            cursor = deep[turn % len(deep)] if chosen is None else None
             return service.list_sessions(person, chosen, cursor=cursor)
 
         return read
@@ -168,7 +211,7 @@ async def _listing(
     found = {}
     for name, (read, rounds, promised) in legs.items():
         await read(0)
-        found[name] = ([await _timed(read(number)) for number in range(rounds)], promised)
+        found[name] = ([await _timed(read(turn)) for turn in range(rounds)], promised)
     return found
 
 
@@ -183,27 +226,5 @@ def _p95(times: Sequence[float]) -> float:
     return sorted(times)[-(-95 * len(times) // 100) - 1]
 
 
-def _report_appending(times: Mapping[str, Sequence[float]]) -> bool:
-    print("\nadd_message                        p50 ms   p95 ms")
-    for name, values in times.items():
-        print(f"  to {name:30} {median(values):7.2f}  {_p95(values):7.2f}")
-    pairs = zip(times["10,000 messages"], times["empty"], strict=True)
-    ratio = median(long / empty for long, empty in pairs)
-    holds = ratio <= ALLOWED_RATIO
-    print(f"  long / empty, median of pairs: {ratio:.2f} (at most {ALLOWED_RATIO}) {_said(holds)}")
-    return holds
-
-
-def _report_listing(found: Mapping[str, tuple[Sequence[float], bool]]) -> bool:
-    print("\namong 100,000 sessions of one person p50 ms   p95 ms")
-    all_hold = True
-    for name, (times, promised) in found.items():
-        holds = _p95(times) < ALLOWED_LIST_MS
-        all_hold = all_hold and (holds or not promised)
-        verdict = f"(under {ALLOWED_LIST_MS:g}) {_said(holds)}" if promised else ""
-        print(f"  {name:33} {median(times):7.2f}  {_p95(times):7.2f} {verdict}")
-    return all_hold
-
-
-def _said(holds: bool) -> str:
-    return "holds" if holds else "DOES NOT HOLD"
+def _shown(values: Sequence[float]) -> tuple[str, str]:
+    return number(median(values)), number(_p95(values))

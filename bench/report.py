@@ -17,7 +17,6 @@ from bench.requirements import Figures, judge
 from bench.running import Leg
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 TITLES = {contender.key: contender.title for contender in CONTENDERS}
 
 
@@ -152,20 +151,20 @@ class Report:
                     (
                         era,
                         contender.title + (" *" if alone else ""),
-                        _number(median(leg.cpu_us for leg in legs)),
-                        _number(median(leg.rps for leg in legs)),
-                        _number(median(leg.p50_ms for leg in legs)),
-                        _number(median(leg.p99_ms for leg in legs)),
+                        number(median(leg.cpu_us for leg in legs)),
+                        number(median(leg.rps for leg in legs)),
+                        number(median(leg.p50_ms for leg in legs)),
+                        number(median(leg.p99_ms for leg in legs)),
                         str(sum(leg.wrong + leg.broken for leg in legs)),
-                        _times(self._ratio(contender.key, "ours", tools, era, "call")),
-                        _number(database) if database else "",
+                        times(self._ratio(contender.key, "ours", tools, era, "call")),
+                        number(database) if database else "",
                     )
                 )
         head = (
             "era", "server", "CPU µs", "req/s", "p50 ms", "p99 ms", "wrong", "CPU ÷ ours", "db µs",
         )  # fmt: skip
-        table = _table(head, rows)
-        return table + ("\n* one call at a time" if any(" *" in row[1] for row in rows) else "")
+        alone = any(" *" in row[1] for row in rows)
+        return table(head, rows) + ("\n* one call at a time" if alone else "")
 
     def _lists(self) -> str:
         rows = []
@@ -184,38 +183,38 @@ class Report:
                     (
                         str(tools),
                         contender.title,
-                        _number(median(leg.p50_ms for leg in legs)),
-                        _number(median(leg.cpu_us for leg in legs) / 1e3),
+                        number(median(leg.p50_ms for leg in legs)),
+                        number(median(leg.cpu_us for leg in legs) / 1e3),
                         f"{legs[0].bytes / 1e3:,.1f}",
                         str(sum(leg.wrong + leg.broken for leg in legs)),
-                        _times(time_ratio),
-                        _times(self._ratio(contender.key, "floor", tools, LIST_ERA, "list")),
+                        times(time_ratio),
+                        times(self._ratio(contender.key, "floor", tools, LIST_ERA, "list")),
                     )
                 )
         head = ("tools", "server", "p50 ms", "CPU ms", "kB", "wrong", "ms ÷ floor", "CPU ÷ floor")
-        return _table(head, rows)
+        return table(head, rows)
 
     def _standings(self) -> str:
         head = (
             "tools", "server", "start s", "imports s", "then s", "then CPU s", "RSS idle MB",
             "RSS after MB", "bad input",
         )  # fmt: skip
-        return _table(head, [_standing_row(standing) for standing in self.results.standings])
+        return table(head, [_standing_row(standing) for standing in self.results.standings])
 
     def _requirements(self) -> str:
         rows = [
             (verdict.what, verdict.target, verdict.measured, verdict.holds)
             for verdict in judge(self._figures())
         ]
-        return _table(("what", "target", "measured", "holds"), rows)
+        return table(("what", "target", "measured", "holds"), rows)
 
 
-def publish(text: str) -> None:
-    """Replace the figures in the documentation by these."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def publish(text: str, *, what: str = "figures") -> None:
+    """Replace the figures of one kind in the documentation by these."""
+    before, begin, rest = PAGE.read_text().partition(f"<!-- {what} -->")
+    _, end, after = rest.partition(f"<!-- end of {what} -->")
     if not begin or not end:
-        raise NotMeasured(f"{PAGE} has no place for figures between {BEGIN} and {END}")
+        raise NotMeasured(f"{PAGE} has no place for {what}")
     day = time.strftime("%Y-%m-%d")
     PAGE.write_text(f"{before}{begin}\nMeasured on {day}:\n\n```text\n{text}\n```\n{end}{after}")
 
@@ -235,17 +234,19 @@ def _standing_row(standing: Standing) -> tuple[str, ...]:
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits or so."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def _times(ratio: float | None) -> str:
+def times(ratio: float | None) -> str:
+    """So many times as much; nothing where that is not known."""
     if ratio is None:
         return ""
     return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.2f}x"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned columns: words to the left, figures to the right."""
     if not rows:
         return "  nothing measured"

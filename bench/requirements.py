@@ -47,7 +47,7 @@ def _of_calls(figures: Figures, ours: str, name: str, era: str) -> Iterator[Verd
     for tools in figures.sizes:
         cost = figures.cpu_us(ours, tools, era, "call")
         if cost is not None:
-            yield _verdict(
+            yield verdict(
                 f"{name}, {tools} tools: CPU of a call",
                 f"<= {CALL_US} µs",
                 f"{cost:.0f} µs",
@@ -55,7 +55,7 @@ def _of_calls(figures: Figures, ours: str, name: str, era: str) -> Iterator[Verd
             )
         lowlevel = figures.ratio("lowlevel", ours, tools, era, "call")
         if lowlevel is not None:
-            yield _verdict(
+            yield verdict(
                 f"{name}, {tools} tools: the SDK's low-level server over ours",
                 "> 1x",
                 f"{lowlevel:.2f}x",
@@ -64,7 +64,7 @@ def _of_calls(figures: Figures, ours: str, name: str, era: str) -> Iterator[Verd
     for tools, target in _fastmcp_targets(era):
         ratio = figures.ratio("fastmcp", ours, tools, era, "call")
         if ratio is not None:
-            yield _verdict(
+            yield verdict(
                 f"{name}, {tools} tools: FastMCP over ours",
                 f">= {target:,}x",
                 f"{ratio:,.1f}x",
@@ -72,7 +72,7 @@ def _of_calls(figures: Figures, ours: str, name: str, era: str) -> Iterator[Verd
             )
     few, many = (figures.cpu_us(ours, tools, era, "call") for tools in (FEW, MANY))
     if few is not None and many is not None:
-        yield _verdict(
+        yield verdict(
             f"{name}: a call among {MANY:,} tools beside one among {FEW}",
             "<= +10 % or +30 µs",
             f"{many - few:+.0f} µs ({(many / few - 1) * 100:+.0f} %)",
@@ -83,7 +83,7 @@ def _of_calls(figures: Figures, ours: str, name: str, era: str) -> Iterator[Verd
 def _of_size(figures: Figures, ours: str, name: str) -> Iterator[Verdict]:
     mine, floor = (figures.p50_ms(key, MANY, LIST_ERA, "list") for key in (ours, "floor"))
     if mine is not None and floor is not None:
-        yield _verdict(
+        yield verdict(
             f"{name}, {MANY:,} tools: tools/list over the floor's",
             "<= 1.5x",
             f"{mine / floor:.2f}x ({mine:.2f} ms)",
@@ -92,13 +92,13 @@ def _of_size(figures: Figures, ours: str, name: str) -> Iterator[Verdict]:
     standing = figures.standings.get((ours, MANY))
     if standing is not None:
         start_up = standing.start_up
-        yield _verdict(
+        yield verdict(
             f"{name}, {MANY:,} tools: ready after imports ({start_up.imports:.2f} s)",
             "<= 1.2 s",
             f"{start_up.after:.2f} s ({start_up.after_cpu:.2f} s CPU)",
             start_up.after <= 1.2,
         )
-        yield _verdict(
+        yield verdict(
             f"{name}, {MANY:,} tools: memory when idle",
             "< 150 MB",
             f"{standing.idle_mb:.0f} MB",
@@ -110,5 +110,6 @@ def _fastmcp_targets(era: str) -> tuple[tuple[int, int], ...]:
     return ((FEW, 6),) if era == "legacy" else ((FEW, 20), (MANY, 1000))
 
 
-def _verdict(what: str, target: str, measured: str, holds: bool) -> Verdict:
+def verdict(what: str, target: str, measured: str, holds: bool) -> Verdict:
+    """A promise, and whether it is kept."""
     return Verdict(what, target, measured, "yes" if holds else "NO")

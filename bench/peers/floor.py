@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import msgspec
+
 from operations import Operations
 
 operations = Operations()

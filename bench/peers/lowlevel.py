@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema_rs
 import mcp_types as types
 from mcp.server.lowlevel.server import Server
+
 from operations import Operations
 
 operations = Operations()
