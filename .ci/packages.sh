@@ -6,6 +6,7 @@ missing_packages() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+    command -v chromium >/dev/null || echo chromium
     command -v pg_ctlcluster >/dev/null && command -v pg_lsclusters >/dev/null &&
         compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
     command -v psql >/dev/null || echo postgresql-client
