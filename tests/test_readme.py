@@ -87,6 +87,12 @@ async def test_the_demo_prints_a_configuration_that_a_client_can_use(tmp_path: P
             vehicle = {"registration_number": "MH12AB1234"}
             found = await client.call_tool("resolve_vehicle", vehicle)
         assert found.structured_content["model"] == "Swift"
+        base = server["url"].removesuffix("/mcp")
+        assert "One click signs you in." in printed
+        clicked = httpx2.post(f"{base}/api/auth/loopback", headers={"Origin": base})
+        page = httpx2.get(f"{base}/chat")
+    assert clicked.json()["name"] == "Administrator"
+    assert ("not built yet" in printed) == (page.status_code == 503)
     assert (tmp_path / ".data" / "msil.db").exists()
 
 

@@ -15,7 +15,7 @@ from msil_mcp.settings import Settings
 ROOT = Path(__file__).parent.parent
 RENDER = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SOURCES = sorted(path for path in (ROOT / "src").rglob("*") if path.suffix in {".py", ".toml"})
 COMMAND = re.compile(r"(?<!application_name=\")\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
 VARIABLE = re.compile(r"\bMSIL_[A-Z][A-Z_]*[A-Z]\b")
 OF_TESTS = {"MSIL_REQUIRE_ALL"}
