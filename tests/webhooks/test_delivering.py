@@ -29,7 +29,12 @@ from msil_mcp.webhooks.deliveries import forget_old, replay_dead
 from msil_mcp.webhooks.delivering import Delivering
 from msil_mcp.webhooks.models import Webhook, WebhookDelivery
 from msil_mcp.webhooks.relay import DELIVER, Relay
-from msil_mcp.webhooks.subscriptions import NewWebhook, add_webhook, change_webhook
+from msil_mcp.webhooks.subscriptions import (
+    NewWebhook,
+    add_webhook,
+    change_webhook,
+    delete_webhook,
+)
 from msil_mcp.webhooks.wiring import PURPOSE
 from product.polling import eventually
 from webhooks.receiver import Receiver, receiving
@@ -390,3 +395,47 @@ async def test_settled_deliveries_are_forgotten_after_a_month(
         await forget_old(session)
         left = await session.scalar(select(func.count()).select_from(WebhookDelivery))
     assert left == 2
+
+
+async def test_a_webhook_is_deleted_while_what_came_of_its_deliveries_is_noted(
+    templates: Templates, receiver: Receiver
+) -> None:
+    with templates.clone("postgresql") as url:
+        async with process_of(settings_for(url)) as process:
+
+            async def waiting_for_locks(count: int) -> None:
+                async def so() -> bool:
+                    return await waiters(process.database) == count
+
+                await eventually(so, within=10)
+
+            async def delete() -> None:
+                async with process.database.unit_of_work() as session:
+                    await delete_webhook(session, webhook_id=webhook)
+
+            webhook = await process.subscribe(receiver, "tool.called")
+            await process.record()
+            await process.record()
+            async with asyncio.TaskGroup() as tasks, process.database.sessions() as holding:
+                relay = Relay(database=process.database, bus=process.bus)
+                await relay.look()
+                _, last = await process.until("pending", "pending")
+                await holding.get(WebhookDelivery, last.id, with_for_update=True)
+                async with process.working():
+                    await waiting_for_locks(1)
+                    deleting = tasks.create_task(delete())
+                    await waiting_for_locks(2)
+                    await holding.rollback()
+                    await deleting
+            assert await process.deliveries() == []
+            assert len(receiver.posted) == 2
+
+
+async def waiters(database: Database) -> int:
+    """How many connections of a PostgreSQL database wait for a lock."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with database.reading() as session:
+        return (await session.scalars(query)).one()

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from msil_mcp.db.database import UtcDateTime, utc_now
 from msil_mcp.webhooks.errors import UnknownDelivery, WebhookPaused
 from msil_mcp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
-from msil_mcp.webhooks.subscriptions import get_webhook
+from msil_mcp.webhooks.subscriptions import get_webhook, hold_webhook
 
 TEST_TYPE: Final = "webhook.test"
 KEEP: Final = timedelta(days=30)
@@ -92,7 +92,7 @@ async def replay_delivery(
     session: AsyncSession, *, webhook_id: str, delivery_id: int
 ) -> WebhookDelivery:
     """Send it again, with a fresh count of attempts; its event id says that it is the same."""
-    await _insist_on_active(session, webhook_id)
+    await _hold_active(session, webhook_id)
     row = await get_delivery(session, webhook_id=webhook_id, delivery_id=delivery_id)
     row.state, row.attempts, row.next_at = "pending", 0, utc_now()
     row.delivered_at = None
@@ -102,7 +102,7 @@ async def replay_delivery(
 
 async def replay_dead(session: AsyncSession, *, webhook_id: str, since: datetime | None) -> int:
     """Send again everything that was given up; returns how much that is."""
-    await _insist_on_active(session, webhook_id)
+    await _hold_active(session, webhook_id)
     statement = update(_Row).where(_Row.webhook_id == webhook_id, _Row.state == "dead")
     if since is not None:
         statement = statement.where(_Row.created_at >= since)
@@ -112,7 +112,7 @@ async def replay_dead(session: AsyncSession, *, webhook_id: str, since: datetime
 
 async def add_test(session: AsyncSession, *, webhook_id: str) -> WebhookDelivery:
     """An event of no consequence, to see whether it arrives."""
-    webhook = await _insist_on_active(session, webhook_id)
+    webhook = await _hold_active(session, webhook_id)
     event_id = f"evt_{secrets.token_hex(16)}"
     data = {"webhook_id": webhook_id}
     row = _Row(**new_row(webhook, event_id=event_id, event_type=TEST_TYPE, at=utc_now(), data=data))
@@ -135,14 +135,15 @@ async def waiting(session: AsyncSession) -> Waiting:
 
 
 async def forget_old(session: AsyncSession) -> None:
-    """Delete what was delivered or given up long ago."""
+    """Delete what was delivered or given up long ago; what is being replayed stays."""
     limit = utc_now() - KEEP
     settled = _Row.state.in_(("delivered", "dead"))
-    await session.execute(delete(_Row).where(settled, _Row.created_at < limit))
+    old = select(_Row.id).where(settled, _Row.created_at < limit)
+    await session.execute(delete(_Row).where(_Row.id.in_(old.with_for_update(skip_locked=True))))
 
 
-async def _insist_on_active(session: AsyncSession, webhook_id: str) -> Webhook:
-    webhook = await get_webhook(session, webhook_id)
+async def _hold_active(session: AsyncSession, webhook_id: str) -> Webhook:
+    webhook = await hold_webhook(session, webhook_id)
     if not webhook.active:
         raise WebhookPaused
     return webhook

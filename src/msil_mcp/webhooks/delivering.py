@@ -19,9 +19,10 @@ from msil_mcp.db.database import Database, utc_now
 from msil_mcp.egress import Answer, Egress, EgressError, EgressRefused
 from msil_mcp.observability.metrics import DeliveryOutcome
 from msil_mcp.sealing import BadSeal, Sealer
+from msil_mcp.webhooks.errors import UnknownWebhook
 from msil_mcp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from msil_mcp.webhooks.signing import signed_headers
-from msil_mcp.webhooks.subscriptions import secrets_in_force
+from msil_mcp.webhooks.subscriptions import hold_webhook, secrets_in_force
 
 log = structlog.get_logger()
 
@@ -79,8 +80,12 @@ class Delivering:
             if webhook is None or not webhook.active or not due:
                 return
             outcomes = await asyncio.gather(*(self._attempt(webhook, one) for one in due))
-            async with self._database.unit_of_work() as session:
-                await self._note(session, webhook, due, outcomes)
+            try:
+                async with self._database.unit_of_work() as session:
+                    webhook = await hold_webhook(session, webhook_id)
+                    await self._note(session, webhook, due, outcomes)
+            except UnknownWebhook:
+                return
             if not any(outcome.delivered for outcome in outcomes):
                 return
 
@@ -135,16 +140,13 @@ class Delivering:
             _tell(delivery, outcome, state=values["state"])
             if self._on_attempt is not None:
                 self._on_attempt(values["state"])
-        changes: dict[str, Any] = {}
         if any(outcome.delivered for outcome in outcomes):
-            changes["failing_since"] = None
+            webhook.failing_since = None
         elif webhook.failing_since is None:
-            changes["failing_since"] = now
+            webhook.failing_since = now
         if any(outcome.status == GONE for outcome in outcomes):
-            changes |= {"active": False, "paused_because": "The receiver answered 410 Gone."}
+            webhook.active, webhook.paused_because = False, "The receiver answered 410 Gone."
             log.warning("webhook_gone", webhook=webhook.id)
-        if changes:
-            await session.execute(update(Webhook).where(Webhook.id == webhook.id).values(changes))
 
     def _values(self, delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> dict[str, Any]:
         attempts = delivery.attempts + 1

@@ -56,6 +56,19 @@ async def get_webhook(session: AsyncSession, webhook_id: str) -> Webhook:
     return row
 
 
+async def hold_webhook(session: AsyncSession, webhook_id: str) -> Webhook:
+    """The webhook as it is now, kept from every other change until this transaction ends.
+
+    Whoever changes deliveries holds their webhook first: in one order, no two can deadlock. New
+    deliveries need not; UnknownWebhook.
+    """
+    query = select(Webhook).where(Webhook.id == webhook_id).with_for_update(key_share=True)
+    row = await session.scalar(query.execution_options(populate_existing=True))
+    if row is None:
+        raise UnknownWebhook(webhook_id)
+    return row
+
+
 async def add_webhook(
     session: AsyncSession, *, new: NewWebhook, sealer: Sealer, by: Principal
 ) -> tuple[Webhook, str]:
@@ -83,7 +96,7 @@ async def change_webhook(
     session: AsyncSession, *, webhook_id: str, wanted: Mapping[str, Any], by: Principal
 ) -> Webhook:
     """Set the given columns; what happened while it was paused is not delivered later."""
-    row = await get_webhook(session, webhook_id)
+    row = await hold_webhook(session, webhook_id)
     url, private = wanted.get("url", row.url), wanted.get("allow_private", row.allow_private)
     if (url, private) != (row.url, row.allow_private):
         check_target(url, allow_private=private, by=by)
@@ -99,7 +112,7 @@ async def change_webhook(
 
 async def delete_webhook(session: AsyncSession, *, webhook_id: str) -> Webhook:
     """End a subscription and forget its deliveries."""
-    row = await get_webhook(session, webhook_id)
+    row = await hold_webhook(session, webhook_id)
     await session.delete(row)
     await session.flush()
     return row
@@ -109,7 +122,7 @@ async def rotate_secret(
     session: AsyncSession, *, webhook_id: str, overlap: timedelta, sealer: Sealer
 ) -> tuple[Webhook, str]:
     """A new secret; for the overlap, events carry a signature of the old one too."""
-    row = await get_webhook(session, webhook_id)
+    row = await hold_webhook(session, webhook_id)
     secret = new_secret()
     row.previous_secret = row.secret if overlap else None
     row.previous_until = utc_now() + overlap if overlap else None
