@@ -222,6 +222,35 @@ async def test_a_disabled_account_stays_out(world, idp):
     assert refusal(await sign_in(world, "/admin")) == ("/admin", "account_disabled")
 
 
+async def test_a_disabled_account_is_let_in_by_no_access_token_either(open_world, provider):
+    async with open_world(oidc_issuer=provider.issuer) as world:
+        async with world.database.unit_of_work() as session:
+            session.add(
+                User(
+                    username="alice",
+                    display_name="Alice",
+                    issuer=provider.issuer,
+                    subject="alice",
+                    roles=["user"],
+                )
+            )
+        await world.refresh()
+        bearer = {"Authorization": f"Bearer {provider.token()}"}
+        assert (await world.client.get(ME, headers=bearer)).status_code == 200
+        [account] = await accounts(world)
+        path, admin = f"/api/users/{account.id}", await world.key()
+        await world.client.patch(path, json={"active": False}, headers=admin)
+
+        refused = await world.client.get(ME, headers=bearer)
+        fresh = {"Authorization": f"Bearer {provider.token(jti='another')}"}
+        also = await world.client.get(ME, headers=fresh)
+        await world.client.patch(path, json={"active": True}, headers=admin)
+
+        assert (refused.status_code, refused.json()["code"]) == (403, "account_disabled")
+        assert also.status_code == 403
+        assert (await world.client.get(ME, headers=bearer)).status_code == 200
+
+
 async def test_a_public_client_is_held_by_pkce_alone(open_world, idp):
     idp.client_secret = None
     async with open_world(**configured(idp)) as world:

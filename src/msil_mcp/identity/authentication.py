@@ -16,6 +16,7 @@ from msil_mcp.errors import Unauthenticated
 from msil_mcp.identity.key_usage import KeyUsage
 from msil_mcp.identity.keys import PURPOSE as KEY_PURPOSE
 from msil_mcp.identity.keys import TOKEN_CHARACTERS, looks_like_key
+from msil_mcp.identity.people import AccountDisabled
 from msil_mcp.identity.roles import ADMINISTRATOR
 from msil_mcp.identity.sessions import Session, SessionCookies
 from msil_mcp.identity.snapshot import IdentitySnapshot, KeyRecord
@@ -176,6 +177,9 @@ class RequestAuthenticator:
         self, token: str, verifier: TokenVerifier, snapshot: IdentitySnapshot
     ) -> _Known:
         verified = await verifier.verify(token)
+        if (verified.issuer, verified.subject) in snapshot.barred:
+            # Whoever was disabled here holds tokens that the provider knows nothing against.
+            raise AccountDisabled
         named = verified.roles or ((self._default_role,) if self._default_role else ())
         roles = snapshot.known(named)
         end = verified.expires_at + LEEWAY_SECONDS

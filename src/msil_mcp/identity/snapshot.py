@@ -49,13 +49,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySnapshot:
-    """Immutable: API keys by digest, active users by id, roles, exposures by role."""
+    """Immutable: API keys by digest, active users by id, roles, exposures by role.
+
+    `barred` are issuer and subject of people whose account is disabled.
+    """
 
     keys: Mapping[bytes, KeyRecord] = field(default_factory=dict)
     users: Mapping[int, UserRecord] = field(default_factory=dict)
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     exposures: Mapping[str, tuple[Exposure, ...]] = field(default_factory=dict)
     ended_sessions: frozenset[str] = frozenset()
+    barred: frozenset[tuple[str, str]] = frozenset()
 
     def known(self, names: Iterable[str]) -> frozenset[str]:
         """The names that are roles here; a claim cannot invent others."""
@@ -74,12 +78,20 @@ async def load_identity(session: AsyncSession) -> IdentitySnapshot:
     keys = await session.scalars(select(ApiKey).where(ApiKey.revoked_at.is_(None)))
     users = await session.scalars(select(User).where(User.active.is_(True)))
     ended = select(EndedSession.id).where(EndedSession.expires_at > int(time.time()))
+    barred = select(User.issuer, User.subject).where(
+        User.active.is_(False), User.issuer.is_not(None)
+    )
     return IdentitySnapshot(
         keys={row.digest: _key_record(row) for row in keys},
         users={row.id: _user_record(row) for row in users},
         roles={row.name: frozenset(row.permissions) for row in await session.scalars(select(Role))},
         exposures={role: tuple(grants) for role, grants in exposures.items()},
         ended_sessions=frozenset(await session.scalars(ended)),
+        barred=frozenset(
+            (issuer, subject)
+            for issuer, subject in await session.execute(barred)
+            if issuer is not None and subject is not None
+        ),
     )
 
 
