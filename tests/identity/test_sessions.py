@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +17,10 @@ async def signed_in(world):
     ("headers", "status"),
     [
         ({"Origin": "http://127.0.0.1:8000"}, 200),
-        ({"Origin": "http://localhost:5173"}, 200),
+        ({"Origin": "http://localhost:8000", "Host": "localhost:8000"}, 200),
+        ({"Origin": "http://localhost:5173", "Host": "localhost:5173"}, 200),
+        ({"Origin": "http://localhost:5173"}, 403),
+        ({"Origin": "http://127.0.0.1:9000", "X-Requested-With": "x"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
         ({"X-Requested-With": "XMLHttpRequest"}, 200),
@@ -78,6 +83,19 @@ async def test_signing_out_ends_this_session_in_every_process_and_no_other(world
             for each in (first, second)
         ]
     assert [answer.status_code for answer in statuses] == [401, 200]
+
+
+async def test_a_session_may_be_signed_out_of_in_several_tabs_at_once(world):
+    cookie = await signed_in(world)
+    world.client.cookies.clear()
+    headers = PAGE | {"Cookie": f"msil_session={cookie}"}
+
+    gone = await asyncio.gather(
+        *(world.client.post("/api/auth/logout", headers=headers) for _ in range(4))
+    )
+
+    assert {answer.status_code for answer in gone} <= {200, 401}
+    assert (await world.client.get(ME, headers=headers)).json()["code"] == "session_ended"
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "long", "foreign"])

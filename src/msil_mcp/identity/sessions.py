@@ -126,13 +126,18 @@ class SessionCookies:
     def is_own_site(self, headers: Mapping[str, str], *, default: bool) -> bool:
         """Whether a browser sent the request for our own pages; `default` if none says anything."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if origin is not None and origin in self._origins:
+        if origin is None:
+            return default if site is None else site in OWN_SITES
+        if origin in self._origins:
             return True
-        if origin is not None and not (self._loopback and host_of(origin) in LOOPBACK):
+        if not (self._loopback and host_of(origin) in LOOPBACK):
             return False
-        # Of a loopback origin the port may differ, behind a proxy of development; that it is no
-        # other program's page the browser says.
-        return (default or origin is not None) if site is None else site in OWN_SITES
+        # Of a loopback origin the port may differ, behind a proxy of development. That it is no
+        # other program's page the browser says; of a WebSocket some do not, and then it is the
+        # page's own host that must have been asked.
+        if site is None:
+            return origin.partition("://")[2] == headers.get("host")
+        return site in OWN_SITES
 
 
 async def forget_ended_sessions(session: AsyncSession) -> None:
@@ -144,11 +149,12 @@ async def forget_ended_sessions(session: AsyncSession) -> None:
 
 async def end_session(session: AsyncSession, *, ended: Session) -> None:
     """Refuse this session from now on in every process, and forget those that expired anyway."""
+    # The lock comes with it: of two requests that end one session, the second finds it ended.
+    await bump_generation(session)
     await forget_ended_sessions(session)
     if await session.get(EndedSession, ended.id) is None:
         session.add(EndedSession(id=ended.id, expires_at=ended.expires_at))
         await session.flush()
-    await bump_generation(session)
 
 
 def host_of(url: str) -> str | None:
