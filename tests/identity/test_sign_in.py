@@ -65,6 +65,22 @@ async def test_every_refusal_reads_the_same(world):
     assert len({answer.text for answer in answers}) == 1
 
 
+async def test_a_wrong_password_is_on_the_record_of_the_account_it_was_for(world):
+    user = await world.user()
+
+    await world.login(password="wrong")
+    await world.login("nobody", "wrong")
+    await anyio.wait_all_tasks_blocked()
+
+    [entry] = world.audited
+    assert (entry["action"], entry["target"]) == ("session.refused", f"user:{user.id}")
+    assert (entry["principal"], entry["outcome"]) == (None, "denied")
+    for _ in range(9):
+        await world.login(password="wrong")
+    await anyio.wait_all_tasks_blocked()
+    assert len(world.audited) == 5
+
+
 async def test_five_failures_lock_even_the_right_password_out_for_a_minute(world):
     await world.user()
     for _ in range(5):

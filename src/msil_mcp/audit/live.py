@@ -66,6 +66,7 @@ UNTOLD: Final = frozenset(
         "document.draft_deleted",
         "document.drafted",
         "session.ended",
+        "session.refused",
         "session.started",
         "user.password_changed",
         "user.preferences_changed",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from sqlalchemy import func, select
@@ -104,18 +104,19 @@ class Audit:
     async def record_admin(
         self,
         *,
-        principal: Principal,
+        principal: Principal | None,
         action: str,
         target: str,
         details: Mapping[str, Any],
         correlation_id: str | None,
+        outcome: Literal["succeeded", "denied"] = "succeeded",
     ) -> None:
         """An administrative change that was made, or a session; its details are masked here."""
         await self.write(
             AuditRecord(
                 kind="auth" if action.startswith("session.") else "admin",
                 action=action,
-                outcome="succeeded",
+                outcome=outcome,
                 principal=principal,
                 target=target,
                 details=mask_value(details),

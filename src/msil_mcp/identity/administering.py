@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
@@ -15,16 +15,20 @@ Announce = Callable[[], Awaitable[None]]
 
 
 class AdminAudit(Protocol):
-    """`app.state.admin_audit`: keeps a record of an administrative change."""
+    """`app.state.admin_audit`: keeps a record of an administrative change.
+
+    Without a principal nobody knows who it was; `denied` is what was tried and not done.
+    """
 
     async def __call__(
         self,
         *,
-        principal: Principal,
+        principal: Principal | None,
         action: str,
         target: str,
         details: Mapping[str, Any],
         correlation_id: str | None,
+        outcome: Literal["succeeded", "denied"] = "succeeded",
     ) -> None:
         """Returns once the record is durable."""
         ...

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from msil_mcp.db.database import database_of, translated_errors
 from msil_mcp.errors import Conflict
 from msil_mcp.identity.administering import administering
-from msil_mcp.identity.beginning import begin_session
+from msil_mcp.identity.beginning import begin_session, proved_by_password
 from msil_mcp.identity.oidc import START
 from msil_mcp.identity.one_click import OneClickRefused
 from msil_mcp.identity.preferences import Preferences
 from msil_mcp.identity.sessions import CrossSiteRequest, end_session
-from msil_mcp.identity.sign_in import SignInRefused, note_sign_in, sign_in
+from msil_mcp.identity.sign_in import SignInRefused, note_sign_in
 from msil_mcp.identity.tables import User
 from msil_mcp.identity.users import set_password, set_preferences
 from msil_mcp.identity.wiring import identity_of
@@ -128,14 +128,11 @@ async def read_options(request: Request, response: Response) -> SignInOptions:
 @router.post("/login", dependencies=[public], responses={401: {"description": SignInRefused.title}})
 async def login(body: Credentials, request: Request, response: Response) -> SignedIn:
     """Start a session: sets the session cookie."""
-    identity, database = identity_of(request), database_of(request)
-    if not identity.sessions.is_own_site(request.headers, default=True):
+    if not identity_of(request).sessions.is_own_site(request.headers, default=True):
         raise CrossSiteRequest
-    password = body.password.get_secret_value()
-    with translated_errors():
-        user = await sign_in(
-            database, username=body.username, password=password, passwords=identity.passwords
-        )
+    user = await proved_by_password(
+        request, username=body.username, password=body.password.get_secret_value()
+    )
     await begin_session(request, response, user=user, way="password")
     return SignedIn(id=f"user:{user.id}", name=user.display_name)
 
@@ -215,7 +212,4 @@ async def _proved_user(caller: Principal, password: str, request: Request) -> Us
     username = caller.attributes.get("username")
     if caller.kind != "user" or username is None or "issuer" in caller.attributes:
         raise NoPassword
-    passwords = identity_of(request).passwords
-    return await sign_in(
-        database_of(request), username=username, password=password, passwords=passwords
-    )
+    return await proved_by_password(request, username=username, password=password)

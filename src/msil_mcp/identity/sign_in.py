@@ -25,9 +25,13 @@ log = structlog.get_logger()
 
 
 class SignInRefused(Unauthenticated):
-    """No session for this username and password."""
+    """No session for this username and password; `user_id` of whose the password is not."""
 
     slug = "sign_in_refused"
+
+    def __init__(self, user_id: int | None = None) -> None:
+        super().__init__()
+        self.user_id = user_id
 
 
 async def sign_in(
@@ -38,8 +42,9 @@ async def sign_in(
         user = await _charge(session, username=username.casefold(), now=utc_now())
     matches = await passwords.matches(user.password_hash if user else None, password)
     if user is None or not matches:
-        log.warning("sign_in_refused", user_id=user.id if user else None)
-        raise SignInRefused
+        user_id = user.id if user else None
+        log.warning("sign_in_refused", user_id=user_id)
+        raise SignInRefused(user_id)
     await note_sign_in(database, user_id=user.id)
     return user
 
