@@ -1,6 +1,7 @@
 """Everything on one machine by Compose: the file, what it mounts, and nginx at work."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -75,6 +76,25 @@ def test_what_is_named_exists(services: dict[str, Any]) -> None:
         if "build" in service:
             assert (COMPOSE / service["build"]["context"]).resolve() == ROOT
             assert (ROOT / service["build"]["dockerfile"]).is_file()
+
+
+def test_services_that_end_are_waited_for(services: dict[str, Any]) -> None:
+    # `docker compose up --wait` fails at one that ended, unless somebody waits for its end.
+    ending = {name for name, one in services.items() if one.get("restart") != "unless-stopped"}
+    awaited = {
+        name
+        for service in services.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert ending == awaited
+
+
+def test_servers_have_the_time_to_stop(services: dict[str, Any]) -> None:
+    settings = Settings(_env_file=None, host="0.0.0.0")
+    takes = settings.seconds_to_leave + settings.drain_seconds + settings.call_timeout_seconds
+    for name in ("server-1", "server-2"):
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) >= takes
 
 
 def test_a_service_that_must_be_healthy_can_say_so(services: dict[str, Any]) -> None:
@@ -187,6 +207,22 @@ def test_a_collector_has_whatever_its_pipelines_name(name: str) -> None:
     assert set(told["service"].get("extensions", [])) == set(told.get("extensions", {}))
 
 
+LINE = r'{"log": "{\"event\": \"server_leaving\", \"level\": \"info\"}\n"}'
+
+
+def test_the_log_collector_takes_a_line_of_the_server_apart() -> None:
+    """As Docker writes it, with the end of the line in it; `.` matches no such end in Go either."""
+    told = yaml.safe_load((COMPOSE / "otel-logs.yaml").read_text(encoding="utf-8"))
+    operators = {one["type"]: one for one in told["receivers"]["filelog"]["operators"]}
+    (condition,) = re.findall(r'^body matches "(.*)"$', operators["json_parser"]["if"])
+    body = json.loads(LINE)["log"]
+    assert body.endswith("\n")
+    # What `$` is in Go.
+    assert re.search(condition.replace("$", r"\Z"), body)
+    ours = set(operators["severity_parser"]["mapping"].values())
+    assert {"debug", "info", "error"} | ours == {"debug", "info", "warning", "error", "critical"}
+
+
 def test_servers_send_their_spans_where_the_collector_listens(services: dict[str, Any]) -> None:
     told = yaml.safe_load((COMPOSE / "otel-traces.yaml").read_text(encoding="utf-8"))
     port = told["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
@@ -206,6 +242,9 @@ def nginx(program: str, folder: Path, *, servers: list[str]) -> Iterator[str]:
         "error_log /dev/stderr warn;": f"error_log {folder}/errors.log warn;",
         "worker_processes auto;": "worker_processes 1;",
         "listen 8080;": f"listen 127.0.0.1:{port};",
+        # Names are Docker's; Debian's nginx is older than `resolve`.
+        "    resolver 127.0.0.11 valid=5s;\n": "",
+        " resolve max_fails": " max_fails",
         "http {\n": "http {\n"
         + "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in TEMPORARY),
     }
