@@ -89,7 +89,7 @@ screenshots: e2e
 figures: $(DEV) $(PAGES)
 	@npm run figures --silent --prefix web
 
-# Each of the two databases takes some minutes; `make test` kills ten servers on each.
+# Each of the two databases takes some minutes; `make test` kills four servers on each.
 .PHONY: faults
 faults: $(DEV)
 	@MSIL_KILLS=$(KILLS) $(BIN)/python -m pytest tests/chat/test_deaths.py -q -s $(ARGS)

@@ -25,7 +25,7 @@ from running import Product, furnish, serving
 
 pytestmark = pytest.mark.anyio
 
-KILLS = int(os.environ.get("MSIL_KILLS", "10"))
+KILLS = int(os.environ.get("MSIL_KILLS", "4"))
 """How many servers die at each database; `make faults` asks for more."""
 CROWDS = {"sqlite": 4, "postgresql": 8}
 """People who talk at a time; where a lease has to end first, most of them wait for that."""

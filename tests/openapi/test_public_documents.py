@@ -1,6 +1,5 @@
 """Published API descriptions, as the world really writes them; skipped where they are absent."""
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -33,7 +32,6 @@ DOCUMENTS = [
     "slack2.json",
     "twilio2010.json",
 ]
-CPU_SECONDS = {"stripe.yaml": 3, "github.yaml": 6}
 
 pytestmark = [
     pytest.mark.needs_specs,
@@ -44,10 +42,8 @@ pytestmark = [
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_operation_of_a_public_document_is_accounted_for(name: str) -> None:
     raw = (SPECS / name).read_bytes()
-    started = time.process_time()
     document = parse_document(raw, source=name)
     result = define_tools(document)
-    assert time.process_time() - started < CPU_SECONDS.get(name, 3)
 
     written = {
         f"{method.upper()} {path}"
