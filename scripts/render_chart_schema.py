@@ -1,6 +1,8 @@
-"""Writes the Helm chart's schema: its values, and in them the settings there are.
+"""Writes what the Helm chart has from elsewhere: its schema, and its rules and dashboards.
 
-So Helm refuses what is no setting. `make docs` runs it; a test compares the schema with the code.
+The schema holds the settings there are, so that Helm refuses what is none. Rules and dashboards
+are copies, because links are plain files in a checkout on Windows. `make docs` runs this; tests
+compare all of it.
 """
 
 import json
@@ -12,7 +14,9 @@ from pydantic.fields import FieldInfo
 
 from msil_mcp.settings import Settings
 
-HELM: Final = Path(__file__).parent.parent / "deploy" / "helm"
+DEPLOY: Final = Path(__file__).parent.parent / "deploy"
+HELM: Final = DEPLOY / "helm"
+FILES: Final = HELM / "msil-mcp" / "files"
 VALUES: Final = HELM / "values.json"
 SCHEMA: Final = HELM / "msil-mcp" / "values.schema.json"
 GENERATED: Final = (
@@ -76,9 +80,26 @@ def render() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def copies() -> dict[Path, str]:
+    """What stands below `files` of the chart, by path; dashboards without their white space."""
+    rules = (DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8")
+    found = {FILES / "rules.yml": rules}
+    for path in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json")):
+        board = json.loads(path.read_text(encoding="utf-8"))
+        compact = json.dumps(board, separators=(",", ":"), ensure_ascii=False)
+        found[FILES / "dashboards" / path.name] = compact + "\n"
+    return found
+
+
 def main() -> None:
-    """Write it."""
+    """Write all of it, and remove copies of what is gone."""
     SCHEMA.write_text(render(), encoding="utf-8")
+    for path, text in copies().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for path in (FILES / "dashboards").iterdir():
+        if path not in copies():
+            path.unlink()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -22,11 +23,13 @@ from typer.main import get_command
 
 from databases import SECRET, SERVER, url_of
 from deploy.charts import CHART, DEPLOY, RELEASE, Manifest, Rendered, render
+from msil_mcp.openapi.document import MAX_BYTES
 from msil_mcp.settings import Settings
 from running import free_port
 
 ROOT = DEPLOY.parent
 OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
+NGINX = "nginx.ingress.kubernetes.io"
 SCHEMA = runpy.run_path(str(ROOT / "scripts" / "render_chart_schema.py"))
 
 
@@ -126,6 +129,13 @@ def test_schema_holds_the_settings_there_are() -> None:
     )
 
 
+def test_the_chart_has_the_rules_and_dashboards_there_are() -> None:
+    paths = [path for path in SCHEMA["FILES"].rglob("*") if path.is_file()]
+    assert not any(path.is_symlink() for path in (SCHEMA["FILES"], *paths))
+    kept = {path: path.read_text(encoding="utf-8") for path in paths}
+    assert kept == SCHEMA["copies"](), "files of the chart are stale: run make docs"
+
+
 def test_settings_reach_the_server_as_they_were_meant(prod: Rendered) -> None:
     settings = settings_of(prod)
     assert (settings.host, settings.port, settings.drain_seconds) == ("0.0.0.0", 8000, 30)
@@ -205,6 +215,12 @@ def test_secrets_come_from_the_existing_one_only(chart: Rendered) -> None:
         assert bool(named) is not demonstration, name
 
 
+def test_the_guide_says_which_variables_belong_into_the_secret() -> None:
+    guide = (ROOT / "docs" / "guides" / "kubernetes.md").read_text(encoding="utf-8")
+    secrets = SCHEMA["secrets"]() - {"MSIL_API_KEY"}  # which is of `serve --stdio`
+    assert {name for name in secrets if f"`{name}`" not in guide} == set()
+
+
 def test_commands_in_pods_are_commands_of_the_product(chart: Rendered) -> None:
     from msil_mcp.cli import build
 
@@ -237,18 +253,41 @@ def test_the_database_is_migrated_before_the_servers_change(chart: Rendered) -> 
             assert int(others["helm.sh/hook-weight"]) > int(hooks["helm.sh/hook-weight"])
 
 
-def test_a_pod_that_goes_has_the_time_its_server_may_take(chart: Rendered) -> None:
+def going_seconds(chart: Rendered) -> float:
+    """How long a pod and its server may take to go."""
     settings = settings_of(chart)
+    (server,) = server_pod(chart)["spec"]["containers"]
+    waits = server["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # It leaves, requests drain, calls that outlive their callers end, each within the longest call.
+    leaves = waits + settings.seconds_to_leave
+    return float(leaves + settings.drain_seconds + settings.call_timeout_seconds)
+
+
+def test_a_pod_that_goes_has_the_time_its_server_may_take(chart: Rendered) -> None:
     spec = server_pod(chart)["spec"]
     (server,) = spec["containers"]
-    waits = server["lifecycle"]["preStop"]["sleep"]["seconds"]
-    # Requests drain, then calls that outlive their callers end, each within the longest call.
-    takes = waits + settings.drain_seconds + settings.call_timeout_seconds
-    assert spec["terminationGracePeriodSeconds"] >= takes
+    assert spec["terminationGracePeriodSeconds"] >= going_seconds(chart)
     probe = server["readinessProbe"]
     rollout = chart.named("Deployment")["spec"]["strategy"]["rollingUpdate"]
     assert rollout == {"maxUnavailable": 0, "maxSurge": 1}
     assert probe["timeoutSeconds"] > 2, "its checks take up to two seconds"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"MSIL_LEAVE_SECONDS": 60},
+        {"MSIL_LEAVE_SECONDS": 0, "MSIL_DRAIN_SECONDS": 12.5},
+        {"MSIL_CALL_TIMEOUT_SECONDS": 240},
+    ],
+)
+def test_a_pod_has_more_time_where_settings_ask_for_it(
+    helm: None, settings: dict[str, Any]
+) -> None:
+    (chart,) = render({"settings": settings})
+    assert chart.error is None
+    given = server_pod(chart)["spec"]["terminationGracePeriodSeconds"]
+    assert going_seconds(chart) <= given < going_seconds(chart) + 1
 
 
 def test_probes_ask_what_the_server_answers(chart: Rendered) -> None:
@@ -298,6 +337,39 @@ def test_replicas_are_spread_and_not_all_taken_at_once(prod: Rendered) -> None:
     assert all(matches(one["labelSelector"]["matchLabels"], pods) for one in spread)
     assert prod.named("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert prod.named("HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 3
+
+
+def test_documents_pass_the_ingress_and_streams_are_not_held_back(chart: Rendered) -> None:
+    for ingress in chart.of_kind("Ingress"):
+        notes = ingress["metadata"]["annotations"]
+        (allowed,) = re.findall(r"^(\d+)m$", notes[f"{NGINX}/proxy-body-size"])
+        assert int(allowed) << 20 > MAX_BYTES
+        assert notes[f"{NGINX}/proxy-buffering"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("service", "url"),
+    [({}, "http://msil-mcp.msil"), ({"port": 8080}, "http://msil-mcp.msil:8080")],
+)
+def test_without_an_ingress_the_server_is_known_by_its_service(
+    helm: None, service: dict[str, Any], url: str
+) -> None:
+    (chart,) = render({"service": service})
+    assert settings_of(chart).base_url == url
+
+
+def test_servers_may_reach_what_the_demonstration_brings(dev: Rendered) -> None:
+    rules = dev.named("NetworkPolicy")["spec"]["egress"]
+    (rule,) = (one for one in rules if any("podSelector" in peer for peer in one.get("to", ())))
+    (chosen,) = (peer["podSelector"]["matchLabels"] for peer in rule["to"])
+    listening = {
+        port["containerPort"]
+        for name, pod in dev.pods()
+        if name != RELEASE and matches(chosen, pod["metadata"]["labels"])
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", ())
+    }
+    assert {port["port"] for port in rule["ports"]} == listening
 
 
 def test_the_metadata_address_is_out_of_reach(chart: Rendered) -> None:

@@ -64,6 +64,21 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* A number of seconds among the settings, rounded up, or what the server takes without it. */}}
+{{- define "msil-mcp.seconds" -}}
+{{- $given := index .root.Values.settings .name -}}
+{{- ternary .default $given (kindIs "invalid" $given) | float64 | ceil | int -}}
+{{- end -}}
+
+{{/* From the order to stop until Kubernetes kills: before the signal, and what the server does with it. */}}
+{{- define "msil-mcp.goingSeconds" -}}
+{{- $leave := include "msil-mcp.seconds" (dict "root" . "name" "MSIL_LEAVE_SECONDS" "default" 5) | int -}}
+{{- $drain := include "msil-mcp.seconds" (dict "root" . "name" "MSIL_DRAIN_SECONDS" "default" 30) | int -}}
+{{- $call := include "msil-mcp.seconds" (dict "root" . "name" "MSIL_CALL_TIMEOUT_SECONDS" "default" 30) | int -}}
+{{- $finish := max (int .Values.drain.finishSeconds) $call -}}
+{{- add .Values.drain.preStopSeconds $leave $drain $finish -}}
+{{- end -}}
+
 {{/* The whole environment that is no secret. */}}
 {{- define "msil-mcp.environment" -}}
 {{- $full := include "msil-mcp.fullname" . -}}
@@ -73,9 +88,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $given -}}
 {{- $hosts = append $hosts (include "msil-mcp.setting" $given) -}}
 {{- end -}}
+{{- $port := int .Values.service.port -}}
 {{- $set := dict
       "HOST" "0.0.0.0"
-      "MSIL_DRAIN_SECONDS" 30 -}}
+      "MSIL_DRAIN_SECONDS" 30
+      "MSIL_PUBLIC_URL" (printf "http://%s%s" $own (ternary "" (printf ":%d" $port) (eq $port 80))) -}}
 {{- if .Values.ingress.enabled -}}
 {{- $scheme := ternary "https" "http" .Values.ingress.tls.enabled -}}
 {{- $_ := set $set "MSIL_PUBLIC_URL" (printf "%s://%s" $scheme .Values.ingress.host) -}}
