@@ -12,7 +12,6 @@ import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import MetaData
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
@@ -29,7 +28,7 @@ from msil_mcp.chat.runtime import running_chat
 from msil_mcp.chat.suggestions_api import router as suggestions_router
 from msil_mcp.chat.turns_api import router as turns_router
 from msil_mcp.chat.usage_api import router as usage_router
-from msil_mcp.db.database import Base, on_database_error
+from msil_mcp.db.database import Base, install_database_handlers
 from msil_mcp.duties import make_readiness, on_duty
 from msil_mcp.governance.api import router as approvals_router
 from msil_mcp.governance.approvals import shown
@@ -199,7 +198,7 @@ def create_app(
         generate_unique_id_function=operation_id,
     )
     install_problem_handlers(app)
-    app.add_exception_handler(SQLAlchemyError, on_database_error)
+    install_database_handlers(app)
     for router in (
         health_router,
         identity_router,

@@ -1,13 +1,14 @@
-"""Cursor pages: opaque cursors over a stable sort key, never offsets."""
+"""Cursor pages: opaque cursors over a stable sort key, never offsets; and the times they span."""
 
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from msil_mcp.errors import BadRequest
 
@@ -16,6 +17,24 @@ MAX_PAGE = 200
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items on a page.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
+
+
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _within_time(moment: datetime) -> datetime:
+    """UTC without a zone; what is before all or after all is the first or last to be reckoned."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(aware, _FIRST), _LAST)
+
+
+def _within_days(day: date) -> date:
+    return min(max(day, _FIRST.date()), _LAST.date())
+
+
+Moment = Annotated[datetime, AfterValidator(_within_time)]
+Day = Annotated[date, AfterValidator(_within_days)]
 
 
 class Page(BaseModel, Generic[Item]):

@@ -1,13 +1,14 @@
 """The time that is looked at, and how finely: the server chooses, so that answers are bounded."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import Query
 
 from msil_mcp.db.database import utc_now
 from msil_mcp.errors import BadRequest
+from msil_mcp.pagination import Moment
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
@@ -63,24 +64,20 @@ def start_of(moment: datetime, seconds: int) -> datetime:
 
 def asked_range(
     from_: Annotated[
-        datetime | None,
+        Moment | None,
         Query(alias="from", description="From this time on; UTC without a zone. Default: a day."),
     ] = None,
     to: Annotated[
-        datetime | None, Query(description="Before this time; UTC without a zone. Default: now.")
+        Moment | None, Query(description="Before this time; UTC without a zone. Default: now.")
     ] = None,
 ) -> AskedRange:
     """The time in the query of a request; BadRange when it makes no sense."""
     now = utc_now()
-    end = min(_zoned(to), now) if to else now
-    start = _zoned(from_) if from_ else end - DEFAULT
+    end = min(to, now) if to else now
+    start = from_ or end - DEFAULT
     if not timedelta(0) < end - start <= LONGEST:
         raise BadRange
     return AskedRange(start, end)
-
-
-def _zoned(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _ceiling(moment: datetime) -> int:

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -19,14 +18,16 @@ from msil_mcp.audit.search import AuditRecords, Filters, RecordNotFound, read_pl
 from msil_mcp.audit.trail import Audit
 from msil_mcp.audit.views import RecordDetail, RecordView, VerificationView, detail_of, view_of
 from msil_mcp.db.database import translated_errors
-from msil_mcp.pagination import BadCursor, Cursor, Limit, Page
+from msil_mcp.pagination import BadCursor, Cursor, Limit, Moment, Page
 from msil_mcp.principal import Principal, require
 from msil_mcp.problems import problems
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 Auditor = Annotated[Principal, Depends(require("audit:read"))]
 Exporter = Annotated[Principal, Depends(require("audit:export"))]
-Text = Annotated[str | None, Query(max_length=256)]
+NO_NUL: Final = r"^[^\x00]*$"
+"""A file that is streamed must not find out on the way that a database cannot look for this."""
+Text = Annotated[str | None, Query(max_length=256, pattern=NO_NUL)]
 
 
 def _filters(
@@ -51,17 +52,20 @@ def _filters(
     rule: Text = None,
     error: Text = None,
     subject: Annotated[
-        str | None, Query(max_length=256, description="Value of a subject key, a booking id say.")
+        str | None,
+        Query(
+            max_length=256, pattern=NO_NUL, description="Value of a subject key, a booking id say."
+        ),
     ] = None,
     subject_name: Text = None,
     correlation_id: Text = None,
     session_id: Text = None,
     execution_id: Text = None,
     since: Annotated[
-        datetime | None, Query(description="From this time on; UTC without a zone.")
+        Moment | None, Query(description="From this time on; UTC without a zone.")
     ] = None,
     until: Annotated[
-        datetime | None, Query(description="Before this time; UTC without a zone.")
+        Moment | None, Query(description="Before this time; UTC without a zone.")
     ] = None,
 ) -> Filters:
     return Filters(
@@ -81,8 +85,8 @@ def _filters(
         correlation_id=correlation_id,
         session_id=session_id,
         execution_id=execution_id,
-        since=_zoned(since),
-        until=_zoned(until),
+        since=since,
+        until=until,
     )
 
 
@@ -164,10 +168,6 @@ def _stream(audit: Audit, wanted: Filters, kind: Format) -> StreamingResponse:
         media_type=MEDIA_TYPES[kind],
         headers={"Content-Disposition": f'attachment; filename="audit.{kind}"'},
     )
-
-
-def _zoned(at: datetime | None) -> datetime | None:
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _given(filters: Filters) -> Mapping[str, Any]:

@@ -7,9 +7,9 @@ like others, which gives every watcher a place in the order to start from and to
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
@@ -20,7 +20,7 @@ import structlog
 from msil_mcp.audit.live import LiveEvent, events_of
 from msil_mcp.audit.records import AuditRecord
 from msil_mcp.bus import Bus, Event
-from msil_mcp.errors import MsilError
+from msil_mcp.errors import MsilError, Unavailable
 
 log = structlog.get_logger()
 
@@ -33,6 +33,8 @@ WATCHING_SECONDS: Final = 10.0
 """How often a process with watchers says so; it counts for three times as long."""
 RETRY_SECONDS: Final = 1.0
 MAX_OUTGOING: Final = 1_000
+MOST_OF_ONE: Final = 64
+"""Watchers that one caller may have in a process."""
 BATCH: Final = 100
 
 _encode = msgspec.json.Encoder().encode
@@ -46,6 +48,15 @@ class Heard(NamedTuple):
     event: LiveEvent
 
 
+class TooManyWatchers(Unavailable):
+    """The caller watches as often as one may already."""
+
+    slug = "too_many_watchers"
+
+    def __init__(self) -> None:
+        super().__init__(allowed=MOST_OF_ONE)
+
+
 class LiveFeed:
     """One process's part in the live events."""
 
@@ -56,6 +67,7 @@ class LiveFeed:
         self._outgoing: deque[tuple[AuditRecord, float]] = deque()
         self._anything = asyncio.Event()
         self._watchers = 0
+        self._owned: Counter[str] = Counter()
         self._heard = float("-inf")
         self._wanted = False
         self._missed_since: float | None = None
@@ -66,6 +78,19 @@ class LiveFeed:
     def watchers(self) -> int:
         """Who watch through this process."""
         return self._watchers
+
+    @contextmanager
+    def counted(self, owner: str) -> Iterator[None]:
+        """Counts a watcher of a caller's; TooManyWatchers."""
+        if self._owned[owner] >= MOST_OF_ONE:
+            raise TooManyWatchers
+        self._owned[owner] += 1
+        try:
+            yield
+        finally:
+            self._owned[owner] -= 1
+            if not self._owned[owner]:
+                del self._owned[owner]
 
     async def start(self) -> None:
         """Begin to publish when somebody watches."""

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, and_, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,7 @@ from msil_mcp.errors import NotFound
 from msil_mcp.pagination import decode_cursor, encode_cursor, page_of
 
 _Row = AuditRecordRow
+_At = Annotated[datetime, msgspec.Meta(tz=True)]
 _EXPORT_PAGE = 500
 SCANNED: Final = 50_000
 """How many records one page looks through for words; its cursor goes on after them."""
@@ -225,7 +227,7 @@ def _select(filters: Filters, cursor: str | None) -> Select[AuditRecordRow]:
     if filters.subject is not None:
         query = query.where(_about(filters.subject, filters.subject_name))
     if cursor is not None:
-        at, record_id = decode_cursor(cursor, tuple[datetime, int])
+        at, record_id = decode_cursor(cursor, tuple[_At, int])
         query = query.where(tuple_(_Row.at, _Row.id) < tuple_(at, record_id))
     return query
 

@@ -3,7 +3,6 @@
 `app.state`: `database`, `settings` and `admin_audit`.
 """
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from msil_mcp.chat.finetuning import MEDIA_TYPE, Examples, Wanted
 from msil_mcp.chat.models import Rating
 from msil_mcp.db.database import database_of
+from msil_mcp.pagination import Day
 from msil_mcp.principal import Principal, require
 from msil_mcp.settings import Settings
 
@@ -23,10 +23,10 @@ Exporter = Annotated[Principal, Depends(require("chat:export"))]
 def _wanted(
     rating: Annotated[Rating, Query(description="Answers rated so.")] = "up",
     first: Annotated[
-        date | None, Query(alias="from", description="Answers from this day (UTC) on.")
+        Day | None, Query(alias="from", description="Answers from this day (UTC) on.")
     ] = None,
     last: Annotated[
-        date | None, Query(alias="to", description="Answers up to this day (UTC).")
+        Day | None, Query(alias="to", description="Answers up to this day (UTC).")
     ] = None,
 ) -> Wanted:
     return Wanted(rating=rating, first=first, last=last)

@@ -12,7 +12,7 @@ from msil_mcp.chat.ledger import NANOS, Door, user_of
 from msil_mcp.chat.usage import BadRange, By, Range, Usage, days, names_of, totals, usage_by
 from msil_mcp.chat.views import Dollars
 from msil_mcp.db.database import Database, database_of, translated_errors
-from msil_mcp.pagination import Cursor, Limit
+from msil_mcp.pagination import Cursor, Day, Limit
 from msil_mcp.principal import PermissionDenied, Principal, require
 from msil_mcp.settings import Settings
 
@@ -87,8 +87,8 @@ class UsageView(BaseModel):
 
 def _wanted(
     principal: Caller,
-    first: Annotated[date | None, Query(alias="from", description="The first day (UTC).")] = None,
-    last: Annotated[date | None, Query(alias="to", description="The last day (UTC).")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="The first day (UTC).")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="The last day (UTC).")] = None,
     user: Annotated[
         str | None,
         Query(

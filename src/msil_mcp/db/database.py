@@ -6,9 +6,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import Depends
+import structlog
+from fastapi import Depends, FastAPI
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.ext.asyncio import (
     AsyncSession,
@@ -37,13 +38,15 @@ from typing_extensions import override
 
 from msil_mcp.db.embedded import connecting
 from msil_mcp.db.replica import Replica
-from msil_mcp.errors import MsilError, Unavailable
+from msil_mcp.errors import MsilError, Unavailable, Unprocessable
 from msil_mcp.problems import problem_response
 from msil_mcp.settings import Settings
 
 SQLITE_BUSY_MS = 5_000
 SQLITE_QUEUE_SECONDS = 30.0
 HEALTH_SECONDS = 2.0
+
+log = structlog.get_logger()
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -94,6 +97,16 @@ class DatabaseUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__(retry_after=2)
+
+
+class Unstorable(Unprocessable):
+    """Text, a number or a time that no database can keep or look for."""
+
+    slug = "unstorable"
+
+
+UNSTORABLE: Final = (OverflowError, UnicodeEncodeError)
+"""What a driver raises of numbers and times out of range, and of halves of characters."""
 
 
 class BadDatabaseUrl(MsilError):
@@ -294,24 +307,41 @@ async def take_turn(session: AsyncSession, number: int) -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Connection failures become DatabaseUnavailable; constraint errors pass through."""
+    """Connection failures become DatabaseUnavailable; constraint errors pass through.
+
+    What cannot be stored, or looked for, is Unstorable.
+    """
     try:
         yield
+    except UNSTORABLE as error:
+        raise Unstorable from error
     except SQLAlchemyError as error:
+        if isinstance(error, DataError) or isinstance(_cause(error), UNSTORABLE):
+            raise Unstorable from error
         if getattr(error, "connection_invalidated", False) or _is_operational(error):
             raise DatabaseUnavailable from error
         raise
 
 
 async def on_database_error(request: Request, error: Exception) -> Response:
-    """For REST routes: 503 with a time to retry while the database is away."""
+    """For REST routes: 503 with a time to retry while the database is away, 422 for odd values."""
     try:
-        if isinstance(error, SQLAlchemyError):
-            with translated_errors():
-                raise error
-    except DatabaseUnavailable as unavailable:
-        return problem_response(unavailable, request.scope)
-    raise error
+        with translated_errors():
+            raise error
+    except (DatabaseUnavailable, Unstorable) as told:
+        if isinstance(told, Unstorable):
+            log.warning("value_not_storable", error=type(error).__name__, exc_info=error)
+        return problem_response(told, request.scope)
+
+
+def install_database_handlers(app: FastAPI) -> None:
+    """What a database says, or cannot be asked, as answers of REST routes."""
+    for kind in (SQLAlchemyError, *UNSTORABLE):
+        app.add_exception_handler(kind, on_database_error)
+
+
+def _cause(error: SQLAlchemyError) -> BaseException | None:
+    return error.orig if isinstance(error, StatementError) else None
 
 
 def _is_operational(error: SQLAlchemyError) -> bool:

@@ -1,7 +1,7 @@
 """REST routes for people who approve: the inbox, one request, and the answer."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
@@ -24,7 +24,7 @@ from msil_mcp.governance.approvals import (
 from msil_mcp.governance.inbox import Inbox, InboxFilters, exact_request
 from msil_mcp.identity.names import names_of
 from msil_mcp.locales.views import Told, answering
-from msil_mcp.pagination import BadCursor, Cursor, Limit, Page, decode_cursor, page_of
+from msil_mcp.pagination import BadCursor, Cursor, Limit, Moment, Page, decode_cursor, page_of
 from msil_mcp.principal import Principal, require
 from msil_mcp.problems import problems
 from msil_mcp.tools.call import Origin
@@ -130,8 +130,8 @@ def _filters(
     q: Annotated[
         str | None, Query(max_length=200, description="In what is asked, the tool or the name.")
     ] = None,
-    since: Annotated[datetime | None, Query(description="Asked from this time on.")] = None,
-    until: Annotated[datetime | None, Query(description="Asked before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="Asked from this time on.")] = None,
+    until: Annotated[Moment | None, Query(description="Asked before this time.")] = None,
 ) -> InboxFilters:
     return InboxFilters(
         state=state,
@@ -139,8 +139,8 @@ def _filters(
         requester=requester,
         origin=origin,
         search=q,
-        since=_zoned(since),
-        until=_zoned(until),
+        since=since,
+        until=until,
     )
 
 
@@ -254,10 +254,6 @@ def _as_validated(line: ApprovalOut) -> dict[str, Any]:
 
 def _place(row: Approval) -> tuple[str, str]:
     return row.created_at.isoformat(), row.id
-
-
-def _zoned(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def record_decision(request: Request, *, principal: Principal, approval: Approval) -> None:
