@@ -210,10 +210,11 @@ async def test_an_export_masks_what_the_tools_declare_personal(asha: Person, for
             execution_id=done.execution_id,
         ),
         ToolCallPart(call_id="c2", tool="resolve_customer", arguments=arguments),
+        TextPart(f"You are {customer['name']}, of {customer['address'].upper()}."),
     )
     asha.adds(chat, Draft(role="assistant", parts=parts))
     path = f"/api/chat/sessions/{chat.id}/export?format={form}"
     text = (await asha.product.request("GET", path)).body.decode()
     personal = [customer[field] for field in ("name", "mobile", "email", "address")]
-    assert [value for value in personal if value in text] == []
+    assert [value for value in personal if value.casefold() in text.casefold()] == []
     assert customer["customer_id"] in text

@@ -1,5 +1,6 @@
 """Rated answers become examples in OpenAI's form: whole, valid, and with nobody's data in them."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -178,3 +179,22 @@ def test_values_masked_where_declared_are_masked_wherever_they_are_said() -> Non
     assert unknown.hide("Asha Rao") == "Asha Rao"
     unknown.note({"pin": "12"}, {"pin": "***"})
     assert unknown.hide("at 12:30") == "at 12:30"
+
+
+def test_values_that_begin_with_a_sign_and_names_that_became_one_are_borne() -> None:
+    hiding = Hiding()
+    hiding.note({"to": "+91 98765 43210"}, {"to": "+91 98******10"})
+    hiding.note({"9876543210": "a", "9876543211": "b"}, {"98******1*": "b"})
+    assert hiding.hide("Call +91 98765 43210 or 91 98765 43210.") == (
+        "Call +91 98******10 or 91 98******10."
+    )
+
+
+def test_what_is_said_costs_its_words_however_much_is_hidden() -> None:
+    hiding = Hiding()
+    for number in range(20_000):
+        hiding.note(f"Person{number} Family{number}", "P*** F***")
+    text = "Nothing of this is about anybody known here. " * 2_000
+    began = time.process_time()
+    assert hiding.hide(text) == text
+    assert time.process_time() - began < 1

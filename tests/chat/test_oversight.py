@@ -1,13 +1,18 @@
 """Conversations of people, for those who may look: found, masked, and recorded."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from chat.conversations import answer, caller, user
+from chat.conversations import answer, caller, execution, result, user
 from msil_mcp.chat.messages import Draft
+from msil_mcp.chat.models import ChatSession
 from msil_mcp.chat.parts import TextPart, ToolCallPart, ToolResultPart
 from msil_mcp.chat.session_service import SessionService
+from msil_mcp.governance.executions import stored_result
+from msil_mcp.tools.call import ToolResult
 from running import Product
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +65,44 @@ async def test_what_was_said_is_read_masked(shared_product: Product) -> None:
     assert (detail["messages"], detail["statistics"]["user_messages"]) == (2, 1)
     assert detail["owner_name"] == "test user"
     assert "9876543210" not in f"{found}{detail}"
+
+
+async def test_what_tools_declare_personal_is_masked_where_it_is_said(
+    shared_product: Product,
+) -> None:
+    session_id = await talk(
+        shared_product,
+        "A car for Aarav Kulkarni",
+        user("I am aarav."),
+        answer("Welcome, Aarav Kulkarni.", result("c1", "resolve_customer", text=None)),
+        answer("Mr Kulkarni, it is booked."),
+    )
+    customer = {"customer_id": "C-1", "name": "Aarav Kulkarni", "mobile": "9876543210"}
+    found = ToolResult(
+        outcome="succeeded",
+        text=json.dumps(customer),
+        structured=msgspec.Raw(json.dumps(customer).encode()),
+    )
+
+    async def call() -> None:
+        assert shared_product.app is not None
+        database = shared_product.app.state.database
+        async with database.unit_of_work() as session:
+            chat = await session.get(ChatSession, session_id)
+            facts = {"tool_name": "resolve_customer", "arguments": '{"mobile":"9876543210"}'}
+            session.add(execution(chat, result=stored_result(found), **facts))
+
+    assert shared_product.server is not None
+    shared_product.server.submit(call())
+    pages = [await look(shared_product, f"/{session_id}")]
+    path = f"/{session_id}/messages?limit=1"
+    pages.append(await look(shared_product, path))
+    while cursor := pages[-1]["next_cursor"]:
+        pages.append(await look(shared_product, f"{path}&cursor={cursor}"))
+    seen = json.dumps(pages)
+    assert len(pages) == 4
+    assert [name for name in ("aarav", "kulkarni") if name in seen.casefold()] == []
+    assert "Welcome, A*** K***." in seen
 
 
 async def test_messages_come_in_pages_from_the_beginning(shared_product: Product) -> None:

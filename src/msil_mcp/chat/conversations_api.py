@@ -4,7 +4,7 @@ Personal data is masked as the tools declare it and by its looks; every look is 
 `app.state`: `database` and `admin_audit`.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -26,7 +26,7 @@ from msil_mcp.chat.statistics import statistics_of
 from msil_mcp.chat.views import Id, StatisticsView
 from msil_mcp.db.database import Database, database_of, translated_errors
 from msil_mcp.identity.names import names_of
-from msil_mcp.pagination import BadCursor, Cursor, Limit, Page, decode_cursor, page_of
+from msil_mcp.pagination import BadCursor, Cursor, Limit, Moment, Page, decode_cursor, page_of
 from msil_mcp.principal import Principal, require
 from msil_mcp.problems import problems
 
@@ -100,18 +100,16 @@ def _filters(
         str | None, Query(pattern=r"^[^\x00-\x1f]{1,500}$", description="Whose.")
     ] = None,
     since: Annotated[
-        datetime | None, Query(description="Active from this time on; UTC without a zone.")
+        Moment | None, Query(description="Active from this time on; UTC without a zone.")
     ] = None,
     until: Annotated[
-        datetime | None, Query(description="Active before this time; UTC without a zone.")
+        Moment | None, Query(description="Active before this time; UTC without a zone.")
     ] = None,
     deleted: Annotated[
         Deleted, Query(description="Also, or only, those deleted and not yet gone.")
     ] = "without",
 ) -> ConversationFilters:
-    return ConversationFilters(
-        search=q, owner_id=owner, since=_zoned(since), until=_zoned(until), deleted=deleted
-    )
+    return ConversationFilters(search=q, owner_id=owner, since=since, until=until, deleted=deleted)
 
 
 @router.get("", responses=problems(BadCursor))
@@ -129,7 +127,8 @@ async def list_conversations(
         async with database.reading(may_lag=True) as session:
             rows, following = await find_conversations(session, wanted, cursor=cursor, limit=limit)
             names = await names_of(session, {row.owner_id for row in rows})
-    items = [_line(row, names.get(row.owner_id)) for row in rows]
+    masks = ConversationMasks()
+    items = [_line(row, names.get(row.owner_id), masks=masks) for row in rows]
     return Page(items=items, next_cursor=following)
 
 
@@ -143,7 +142,8 @@ async def read_conversation(
         async with database.reading() as session:
             names = await names_of(session, {chat.owner_id})
             statistics = await statistics_of(session, chat.id)
-    line = _line(chat, names.get(chat.owner_id))
+        masks = await Conversation(database, chat, frozenset(), with_tools=False).veil()
+    line = _line(chat, names.get(chat.owner_id), masks=masks)
     return ConversationDetail(
         **line.model_dump(), statistics=StatisticsView.model_validate(statistics)
     )
@@ -165,7 +165,7 @@ async def read_said(
         async with database.reading() as session:
             branch = await branch_ids(session, chat)
         whole = Conversation(database, chat, frozenset(branch), with_tools=True)
-        found = await whole.page(ConversationMasks(), after=after, limit=limit + 1)
+        found = await whole.page(await whole.veil(), after=after, limit=limit + 1)
     kept, following = page_of(found, limit=limit, key=lambda one: (one[0],))
     return Page(items=[_said(message) for _, message in kept], next_cursor=following)
 
@@ -194,12 +194,14 @@ async def _note(request: Request, principal: Principal, target: str, **details: 
     )
 
 
-def _line(chat: ChatSession, owner_name: str | None) -> ConversationLine:
+def _line(
+    chat: ChatSession, owner_name: str | None, *, masks: ConversationMasks
+) -> ConversationLine:
     return ConversationLine(
         id=chat.id,
         owner_id=chat.owner_id,
         owner_name=owner_name,
-        title=ConversationMasks().text(chat.title),
+        title=masks.text(chat.title),
         language=chat.language,
         model=chat.model,
         messages=chat.next_sequence - 1,
@@ -212,7 +214,3 @@ def _line(chat: ChatSession, owner_name: str | None) -> ConversationLine:
 
 def _said(message: ExportedMessage) -> SaidMessage:
     return SaidMessage.model_validate(message)
-
-
-def _zoned(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from msil_mcp.chat.executions import ToolUse, uses_shown_in
-from msil_mcp.chat.masks import ConversationMasks
+from msil_mcp.chat.executions import ToolUse, tool_uses, uses_shown_in
+from msil_mcp.chat.masks import ConversationVeil
 from msil_mcp.chat.messages import oldest
 from msil_mcp.chat.models import ChatMessage, ChatSession
 from msil_mcp.chat.parts import TextPart, ToolCallPart, ToolResultPart
@@ -89,7 +89,7 @@ class Conversation:
             yield part
 
     async def _as_json(self) -> AsyncIterator[bytes]:
-        chat, masks = self.chat, ConversationMasks()
+        chat, masks = self.chat, await self.veil()
         about = {
             "id": chat.id,
             "title": masks.text(chat.title),
@@ -108,7 +108,7 @@ class Conversation:
         yield b'],"summaries":' + _encode(await self._summaries(masks)) + b"}\n"
 
     async def _as_markdown(self, language: Language) -> AsyncIterator[bytes]:
-        chat, masks = self.chat, ConversationMasks()
+        chat, masks = self.chat, await self.veil()
         title = masks.text(chat.title) or Message("export.untitled").told(language)
         begun = Message("export.begun", at=_moment(chat.created_at)).told(language)
         yield f"# {title}\n\n{begun}\n".encode()
@@ -116,16 +116,31 @@ class Conversation:
             if message.on_branch:
                 yield "".join(_markdown(message, language)).encode()
 
+    async def veil(self) -> ConversationVeil:
+        """What the conversation's calls declare personal, to be hidden wherever it is said."""
+        masks, after = ConversationVeil(), ""
+        while True:
+            async with self.database.reading() as session:
+                uses = await tool_uses(session, self.chat.id, after=after, limit=_PAGE)
+                versions = {use.tool_version_id for use in uses}
+                await masks.expect(session, versions=versions, names={use.tool for use in uses})
+            for use in uses:
+                masks.learn(use.tool, arguments=use.arguments, result=use.result, use=use)
+            if len(uses) < _PAGE:
+                return masks
+            after = uses[-1].id
+
     async def page(
-        self, masks: ConversationMasks, *, after: int, limit: int
+        self, masks: ConversationVeil, *, after: int, limit: int
     ) -> list[tuple[int, ExportedMessage]]:
         """Messages of all branches after a sequence number, the oldest first, by their own."""
         async with self.database.reading() as session:
             page = await oldest(session, self.chat, after=after, limit=limit)
-            uses = await self._uses(session, masks, page) if self.with_tools else ()
+            uses = await self._uses(session, masks, page)
+        _learn(masks, page)
         return [(message.sequence, self._exported(message, masks, uses)) for message in page]
 
-    async def _messages(self, masks: ConversationMasks) -> AsyncIterator[ExportedMessage]:
+    async def _messages(self, masks: ConversationVeil) -> AsyncIterator[ExportedMessage]:
         after = 0
         while True:
             page = await self.page(masks, after=after, limit=_PAGE)
@@ -135,7 +150,7 @@ class Conversation:
                 return
             after = page[-1][0]
 
-    async def _summaries(self, masks: ConversationMasks) -> Sequence[ExportedSummary]:
+    async def _summaries(self, masks: ConversationVeil) -> Sequence[ExportedSummary]:
         made: list[ChatSummary] = []
         while True:
             after = made[-1].id if made else ""
@@ -157,7 +172,7 @@ class Conversation:
         ]
 
     async def _uses(
-        self, session: AsyncSession, masks: ConversationMasks, page: Sequence[ChatMessage]
+        self, session: AsyncSession, masks: ConversationVeil, page: Sequence[ChatMessage]
     ) -> Sequence[ToolUse]:
         uses = await uses_shown_in(session, self.chat.id, page)
         called = {
@@ -170,7 +185,7 @@ class Conversation:
         return uses
 
     def _exported(
-        self, message: ChatMessage, masks: ConversationMasks, uses: Sequence[ToolUse]
+        self, message: ChatMessage, masks: ConversationVeil, uses: Sequence[ToolUse]
     ) -> ExportedMessage:
         said = [part.text for part in message.parts if isinstance(part, TextPart)]
         return ExportedMessage(
@@ -188,8 +203,18 @@ class Conversation:
         )
 
 
+def _learn(masks: ConversationVeil, page: Sequence[ChatMessage]) -> None:
+    """What was asked for and not executed, a call that waits say, is in the messages alone."""
+    for message in page:
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                masks.learn(part.tool, arguments=part.arguments)
+            elif isinstance(part, ToolResultPart):
+                masks.learn(part.tool, result=part.text)
+
+
 def _calls(
-    message: ChatMessage, masks: ConversationMasks, uses: Sequence[ToolUse]
+    message: ChatMessage, masks: ConversationVeil, uses: Sequence[ToolUse]
 ) -> Iterator[ExportedCall]:
     """What the message's parts say was called, then what was executed for it beside that."""
     by_id = {use.id: use for use in uses}
@@ -209,7 +234,7 @@ def _call(
     arguments: dict[str, Any] | None,
     result: ToolResultPart | None,
     use: ToolUse | None,
-    masks: ConversationMasks,
+    masks: ConversationVeil,
 ) -> ExportedCall:
     answer = result.text if result is not None and result.text is not None else None
     if answer is None and use is not None:

@@ -9,22 +9,31 @@ from typing import Any, Final
 
 SHORTEST: Final = 3
 """Shorter values are said by chance too often."""
+LONGEST: Final = 500
+"""Longer ones are texts, which nobody says over again; what looks personal in them is masked so."""
+_WORD: Final = re.compile(r"\w+")
 
 
 class Hiding:
-    """What was masked so far, and what stands in its place."""
+    """What was masked so far, and what stands in its place.
+
+    Values are found by their first word, so that a text costs its words, however much is known.
+    """
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._by_word: dict[str, list[str]] = {}
+        self._patterns: dict[str, re.Pattern[str]] = {}
 
     def note(self, plain: Any, masked: Any) -> None:
         """Remember what differs between a value and its masked form."""
         if plain is masked:
             return
         if isinstance(plain, Mapping) and isinstance(masked, Mapping):
-            for one, other in zip(plain.values(), masked.values(), strict=True):
-                self.note(one, other)
+            # Of names that are masked, too, several may have become one.
+            if len(plain) == len(masked):
+                for one, other in zip(plain.values(), masked.values(), strict=True):
+                    self.note(one, other)
         elif isinstance(plain, list) and isinstance(masked, list):
             for one, other in zip(plain, masked, strict=True):
                 self.note(one, other)
@@ -50,20 +59,38 @@ class Hiding:
                 self._add(word, hint)
 
     def _add(self, plain: str, masked: str) -> None:
-        if len(plain) >= SHORTEST and self._shown.setdefault(plain.casefold(), masked) == masked:
-            self._pattern = None
+        first = _WORD.search(plain)
+        if not SHORTEST <= len(plain) <= LONGEST or first is None:
+            return
+        lead, value = plain[: first.start()], plain[first.start() :]
+        if value.casefold() in self._shown:
+            return
+        self._shown[value.casefold()] = masked.removeprefix(lead)
+        self._by_word.setdefault(first[0].casefold(), []).append(value)
+        self._patterns.pop(first[0].casefold(), None)
 
     def _hide_in(self, text: str) -> str:
-        if not self._shown:
-            return text
-        if self._pattern is None:
-            longest_first = sorted(self._shown, key=len, reverse=True)
-            listed = "|".join(map(re.escape, longest_first))
-            self._pattern = re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.IGNORECASE)
-        return self._pattern.sub(self._masked, text)
+        pieces: list[str] = []
+        end = 0
+        for word in _WORD.finditer(text) if self._shown else ():
+            found = self._value_at(word, text) if word.start() >= end else None
+            if found is not None:
+                pieces += (text[end : word.start()], self._shown.get(found.casefold(), "***"))
+                end = word.start() + len(found)
+        return "".join((*pieces, text[end:])) if pieces else text
 
-    def _masked(self, found: re.Match[str]) -> str:
-        return self._shown.get(found[0].casefold(), "***")
+    def _value_at(self, word: re.Match[str], text: str) -> str | None:
+        """The longest value that begins with the word, where it stands whole."""
+        first = word[0].casefold()
+        values = self._by_word.get(first)
+        if values is None:
+            return None
+        pattern = self._patterns.get(first)
+        if pattern is None:
+            listed = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+            pattern = self._patterns[first] = re.compile(rf"(?:{listed})(?!\w)", re.IGNORECASE)
+        found = pattern.match(text, word.start())
+        return None if found is None else found[0]
 
 
 def _is_hint(word: str, hidden: str) -> bool:

@@ -6,9 +6,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import override
 
 from msil_mcp.audit.masking import Masker, mask_text
 from msil_mcp.chat.executions import ToolUse
+from msil_mcp.chat.hiding import Hiding
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.openapi.definitions import ToolDefinition
 from msil_mcp.tools.models import Tool, ToolVersionRow
@@ -70,3 +72,39 @@ class ConversationMasks:
     def _masks(self, definition: str) -> ToolMasks:
         decoded = msgspec.json.decode(definition, type=ToolDefinition)
         return ToolMasks.of(decoded, keep_subjects=self._keep_subjects)
+
+
+class ConversationVeil(ConversationMasks):
+    """The masks of one conversation, which also hide where it is said what its calls declare."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hiding = Hiding()
+
+    def learn(
+        self,
+        tool: str,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        result: Any = None,
+        use: ToolUse | None = None,
+    ) -> None:
+        """What a call was given, or what it answered."""
+        self._hiding.note(arguments, super().arguments(tool, arguments, use))
+        self._hiding.note(result, super().result(tool, result, use))
+
+    @override
+    def text(self, text: str) -> str:
+        return super().text(self._hiding.hide(text))
+
+    @override
+    def arguments(
+        self, tool: str, arguments: Mapping[str, Any] | None, use: ToolUse | None
+    ) -> dict[str, Any] | None:
+        masked = super().arguments(tool, arguments, use)
+        hidden: dict[str, Any] | None = self._hiding.hide(masked)
+        return hidden
+
+    @override
+    def result(self, tool: str, result: Any, use: ToolUse | None) -> Any:
+        return self._hiding.hide(super().result(tool, result, use))
