@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from databases import Templates, settings_for
 from events.watching import SECONDS, Watcher, watching
-from msil_mcp.audit import events_api
+from msil_mcp.audit import events_api, feed
 from msil_mcp.audit.feed import TOPIC, LiveFeed
 from msil_mcp.audit.records import AuditRecord
 from msil_mcp.bus import MemoryBus, PostgresBus
@@ -86,6 +86,29 @@ async def test_each_sees_what_its_permissions_and_its_own_calls_allow(
     assert decided["data"]["target"] == approval
     assert requested["data"]["approval_id"] == approval
     assert decided["data"]["details"]["state"] == "declined"
+
+
+async def test_one_caller_watches_only_so_often_and_others_still_do(
+    shared_product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST_OF_ONE", 2)
+    async with watching(shared_product), watching(shared_product) as second:
+        async with watching(shared_product, ready=False) as third:
+            closed = await closing(third)
+            assert closed.rcvd is not None
+            assert closed.rcvd.code == events_api.TRY_AGAIN
+        async with watching(shared_product, "administrator"):
+            pass
+        await second.connection.close()
+
+        async def there_is_room() -> bool:
+            async with watching(shared_product, ready=False) as again:
+                try:
+                    return (await again.next())["type"] == "ready"
+                except ConnectionClosed:
+                    return False
+
+        await eventually(there_is_room, within=5)
 
 
 async def test_approvals_are_seen_by_who_may_read_approvals_alone(shared_product: Product) -> None:

@@ -103,8 +103,9 @@ class _Watcher:
     async def tell(self, feed: LiveFeed, *, after: int | None) -> _Ended:
         """Send until something ends it; returns what."""
         try:
-            async with feed.watching(after=after) as events:
-                await self._send_all(events)
+            with feed.counted(self._principal.id):
+                async with feed.watching(after=after) as events:
+                    await self._send_all(events)
         except _Ended as ended:
             return ended
         except SubscriberTooSlow as error:
