@@ -185,6 +185,40 @@ async def test_scoped_key_cannot_make_an_unscoped_one(world):
     assert answers[0].json()["code"] == "scopes_exceed_own"
 
 
+async def test_the_scope_of_all_tools_leaves_every_narrower_one_to_be_given(world):
+    scoped = await world.key(scopes=["tools"])
+
+    for scopes in (None, ["tools"], ["tool:resolve_vehicle"]):
+        body = {"name": "x", "roles": ["user"], "scopes": scopes}
+        assert (await world.client.post("/api/keys", json=body, headers=scoped)).status_code == 201
+
+
+async def test_scoped_key_reaches_no_further_through_accounts_or_roles(world):
+    scoped = await world.key(scopes=["bundle:booking"])
+    asha = await world.user("asha", roles=["administrator"])
+    entries = len(world.audited)
+
+    answers = [
+        await world.client.request(method, f"/api/{path}", json=body, headers=scoped)
+        for method, path, body in (
+            ("POST", "users", {"username": "ann", "display_name": "Ann"}),
+            ("PATCH", f"users/{asha.id}", {"roles": ["administrator", "user"]}),
+            ("PATCH", f"users/{asha.id}", {"active": True}),
+            ("POST", f"users/{asha.id}/password", {}),
+            ("POST", "roles/exposures", {"role": "user", "kind": "all"}),
+        )
+    ]
+
+    assert {(one.status_code, one.json()["code"]) for one in answers} == {
+        (403, "scopes_exceed_own")
+    }
+    assert len(world.audited) == entries
+    disabled = await world.client.patch(
+        f"/api/users/{asha.id}", json={"display_name": "A"}, headers=scoped
+    )
+    assert disabled.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "status", "slug"),
     [

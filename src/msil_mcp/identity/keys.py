@@ -17,11 +17,10 @@ from sqlalchemy.orm import aliased
 
 from msil_mcp.db.database import utc_now
 from msil_mcp.db.generation import bump_generation
-from msil_mcp.errors import Conflict, Forbidden, NotFound, Unprocessable
-from msil_mcp.identity.roles import check_grant
+from msil_mcp.errors import Conflict, NotFound, Unprocessable
+from msil_mcp.identity.roles import check_grant, check_reach
 from msil_mcp.identity.tables import ApiKey
 from msil_mcp.identity.users import find_user
-from msil_mcp.locales import Message
 from msil_mcp.principal import Principal
 from msil_mcp.sealing import Mac
 
@@ -56,15 +55,6 @@ class BadExpiry(Unprocessable):
     """The expiry is not in the future."""
 
     slug = "bad_expiry"
-
-
-class ScopesExceedOwn(Forbidden):
-    """A caller held to some tools tried to make a key that reaches others."""
-
-    slug = "scopes_exceed_own"
-
-    def __init__(self, own: frozenset[str]) -> None:
-        super().__init__(scopes=", ".join(sorted(own)) or Message("words.none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +93,7 @@ async def issue_key(
     """Store a key and hand it out; `token` only where it was made before, as the demo does."""
     await bump_generation(session)
     await check_grant(session, roles=new.roles, by=by)
-    if by.scopes is not None and (new.scopes is None or not by.scopes >= set(new.scopes)):
-        raise ScopesExceedOwn(by.scopes)
+    check_reach(new.scopes, by=by)
     if new.expires_at is not None and new.expires_at <= utc_now():
         raise BadExpiry
     if new.owner_id is not None:

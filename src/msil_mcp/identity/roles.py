@@ -5,7 +5,7 @@ A role carries REST permissions; its exposures say which tools it may see. Out o
 it; the demo alone shows `user` all tools.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, get_args
 
 from sqlalchemy import select
@@ -14,9 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict, Forbidden, NotFound
 from msil_mcp.identity.tables import ApiKey, ExposureKind, Role, RoleExposure, User
+from msil_mcp.locales import Message
 from msil_mcp.principal import BUILTIN_ROLES, Permission, Principal
 
 ADMINISTRATOR: Final = "administrator"
+EVERY_TOOL: Final = "tools"
+"""The scope that leaves the roles' sight whole."""
 DEFAULT_EXPOSED: Final = frozenset({ADMINISTRATOR, "integrator"})
 DESCRIPTIONS: Final = {
     ADMINISTRATOR: "May do everything.",
@@ -72,6 +75,15 @@ class GrantExceedsOwn(Forbidden):
         super().__init__(missing=", ".join(sorted(missing)))
 
 
+class ScopesExceedOwn(Forbidden):
+    """A caller held to some tools tried to have somebody reach others."""
+
+    slug = "scopes_exceed_own"
+
+    def __init__(self, own: frozenset[str]) -> None:
+        super().__init__(scopes=", ".join(sorted(own)) or Message("words.none"))
+
+
 async def ensure_roles(session: AsyncSession, *, show_user_all: bool = False) -> bool:
     """Make the builtin roles' rows what this release says; returns whether anything changed.
 
@@ -100,6 +112,17 @@ async def check_grant(session: AsyncSession, *, roles: Sequence[str], by: Princi
     if unknown := set(roles) - {role.name for role in found}:
         raise UnknownRole(unknown)
     _check_within_own((item for role in found for item in role.permissions), by=by)
+
+
+def check_reach(scopes: Collection[str] | None, *, by: Principal) -> None:
+    """Refuse sight of more tools than the granter's own scopes leave; None is no scopes at all.
+
+    An account has none, so whoever is held to some tools can neither make one nor take one over.
+    """
+    if by.scopes is None or EVERY_TOOL in by.scopes:
+        return
+    if scopes is None or not by.scopes >= set(scopes):
+        raise ScopesExceedOwn(by.scopes)
 
 
 async def list_roles(session: AsyncSession, *, after: str, limit: int) -> Sequence[Role]:

@@ -14,6 +14,7 @@ from msil_mcp.identity.roles import (
     RoleExists,
     RoleInUse,
     UnknownRole,
+    check_reach,
     conceal,
     create_role,
     delete_role,
@@ -143,6 +144,7 @@ async def read_exposures(
 async def add_exposure(body: ExposureBody, admin: RoleAdmin, request: Request) -> ExposureView:
     """Let a role see tools."""
     facts = body.model_dump()
+    check_reach(None, by=admin)
     async with administering(request, admin) as change:
         exposure = await expose(change.session, **facts)
         change.record("exposure.granted", f"exposure:{exposure.id}", **facts)

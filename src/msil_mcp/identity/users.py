@@ -15,7 +15,7 @@ from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict, NotFound
 from msil_mcp.identity.passwords import Passwords, generate_password
 from msil_mcp.identity.preferences import Preferences
-from msil_mcp.identity.roles import ADMINISTRATOR, check_grant
+from msil_mcp.identity.roles import ADMINISTRATOR, check_grant, check_reach
 from msil_mcp.identity.tables import User
 from msil_mcp.principal import Principal
 
@@ -77,6 +77,7 @@ async def create_user(
     """A new active user; without a password hash nobody can sign in as it yet."""
     await bump_generation(session)
     await check_grant(session, roles=roles, by=by)
+    check_reach(None, by=by)
     name = username.casefold()
     if await session.scalar(select(User.id).where(User.username == name)) is not None:
         raise UsernameTaken(name)
@@ -122,6 +123,8 @@ async def update_user(
     await bump_generation(session)
     user = await lock_user(session, user_id=user_id)
     await check_grant(session, roles=[*(change.roles or ()), *user.roles], by=by)
+    if change.roles is not None or change.active:
+        check_reach(None, by=by)
     demoted = change.roles is not None and ADMINISTRATOR not in change.roles
     if change.active is False or demoted:
         await _keep_an_administrator(session, leaving=user)
@@ -152,6 +155,7 @@ async def set_password(
     await bump_generation(session)
     user = await lock_user(session, user_id=user_id)
     await check_grant(session, roles=user.roles, by=by)
+    check_reach(None, by=by)
     if user.issuer is not None:
         raise ProviderAccount
     user.password_hash = password_hash
