@@ -20,6 +20,7 @@ from msil_mcp.identity.keys import (
     rotate_key,
 )
 from msil_mcp.identity.roles import GrantExceedsOwn
+from msil_mcp.identity.rotation import RotationBody
 from msil_mcp.identity.wiring import identity_of
 from msil_mcp.pagination import Cursor, Limit, Page, decode_cursor, page_of
 from msil_mcp.principal import Principal, require
@@ -27,7 +28,6 @@ from msil_mcp.principal import Principal, require
 router = APIRouter(prefix="/api/keys", tags=["keys"])
 KeyAdmin = Annotated[Principal, Depends(require("keys:manage"))]
 Scope = Annotated[str, Field(pattern=r"^(tools|tool:\S{1,200}|bundle:\S{1,200})$")]
-LONGEST_OVERLAP = 30 * 86_400
 
 
 class KeyView(BaseModel):
@@ -58,14 +58,6 @@ class KeyBody(BaseModel):
     scopes: list[Scope] | None = Field(None, max_length=200)
     owner_id: int | None = None
     expires_at: AwareDatetime | None = None
-
-
-class RotationBody(BaseModel):
-    """How long the old key works beside the new one, in seconds; 0 ends it at once."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    overlap_seconds: int = Field(86_400, ge=0, le=LONGEST_OVERLAP)
 
 
 class FreshKey(BaseModel):

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from msil_mcp.audit.live import EVENT_TYPES, EventType
 from msil_mcp.db.database import database_of
 from msil_mcp.identity.administering import administering
+from msil_mcp.identity.rotation import RotationBody
 from msil_mcp.pagination import Cursor, Limit, Page, decode_cursor, page_of
 from msil_mcp.principal import Principal, require
 from msil_mcp.webhooks import deliveries, subscriptions
@@ -32,7 +33,6 @@ Manager = Annotated[Principal, Depends(require("webhooks:manage"))]
 Hooks = Annotated[Webhooks, Depends(webhooks_of)]
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=len(EVENT_TYPES))]
-LONGEST_OVERLAP: Final = 30 * 86_400
 MISSING: Final[dict[int | str, dict[str, Any]]] = {404: {"description": UnknownWebhook.title}}
 TARGET: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": PrivateTarget.title},
@@ -83,14 +83,6 @@ class WebhookChange(BaseModel):
     description: str = Field("", max_length=500)
     allow_private: bool = False
     active: bool = True
-
-
-class RotationBody(BaseModel):
-    """How long events carry a signature of the old secret too, in seconds."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    overlap_seconds: int = Field(86_400, ge=0, le=LONGEST_OVERLAP)
 
 
 class ReplayBody(BaseModel):
