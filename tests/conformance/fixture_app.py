@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from conformance.catalogue import ConformanceProvider
 from msil_mcp.bus import Bus, MemoryBus
 from msil_mcp.errors import Unauthenticated
-from msil_mcp.mcp.app import McpEndpoint, McpMiddleware
+from msil_mcp.mcp.app import McpEndpoint, is_for_mcp
 from msil_mcp.mcp.build import RunningMcp, running_mcp
 from msil_mcp.mcp.providers import Provider
 from msil_mcp.principal import Authenticator, Principal
@@ -50,6 +51,17 @@ class MemoryRevocations:
 
     async def revoke(self, session_id: str, *, expires_at: int) -> None:
         self.ended.add(session_id)
+
+
+class McpMiddleware:
+    """Takes what is for the endpoint before any router looks at it."""
+
+    def __init__(self, app: ASGIApp, *, endpoint: McpEndpoint) -> None:
+        self._app = app
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._endpoint if is_for_mcp(scope) else self._app)(scope, receive, send)
 
 
 @dataclass

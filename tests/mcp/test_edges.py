@@ -14,7 +14,7 @@ from conformance.catalogue import ConformanceProvider, done
 from conformance.fixture_app import Everybody, FixtureApp
 from msil_mcp.errors import Forbidden, Unavailable
 from msil_mcp.mcp import changes
-from msil_mcp.mcp.app import McpEndpoint, McpMiddleware
+from msil_mcp.mcp.app import McpEndpoint
 from msil_mcp.mcp.exchange import Caller, Exchange
 from msil_mcp.mcp.providers import Fingerprints, Outcome
 from msil_mcp.principal import Principal
@@ -205,9 +205,6 @@ def test_one_caller_cannot_take_all_streams(monkeypatch: pytest.MonkeyPatch, url
 
 
 def test_before_it_runs_the_endpoint_says_so() -> None:
-    async def nowhere(scope: Any, receive: Any, send: Any) -> None:
-        raise AssertionError("not for us")
-
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -216,9 +213,8 @@ def test_before_it_runs_the_endpoint_says_so() -> None:
     async def send(event: dict[str, Any]) -> None:
         sent.append(event)
 
-    middleware = McpMiddleware(nowhere, endpoint=McpEndpoint())
     scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": []}
-    asyncio.run(middleware(scope, receive, send))
+    asyncio.run(McpEndpoint()(scope, receive, send))
 
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"1") in sent[0]["headers"]

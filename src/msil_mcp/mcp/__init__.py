@@ -1,6 +1,6 @@
 """The MCP endpoint: transport, dispatch and both protocol eras over one governed invoker."""
 
-from msil_mcp.mcp.app import McpApp, McpEndpoint, McpMiddleware
+from msil_mcp.mcp.app import McpApp, McpEndpoint
 from msil_mcp.mcp.build import RunningMcp, running_mcp
 from msil_mcp.mcp.governed import GovernedProvider
 from msil_mcp.mcp.providers import Provider
@@ -10,7 +10,6 @@ __all__ = [
     "GovernedProvider",
     "McpApp",
     "McpEndpoint",
-    "McpMiddleware",
     "Provider",
     "RunningMcp",
     "StoredRevocations",

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 import structlog
-from starlette.types import ASGIApp
 
 from msil_mcp.errors import Forbidden, MsilError, NotFound, Unauthenticated, Unavailable
 from msil_mcp.mcp.admission import Admission, UnsupportedMediaType, accepted, is_json
@@ -147,18 +146,6 @@ class McpEndpoint:
             await send_problem(send, Starting(), correlation_id=correlation_id)
             return
         await self._running(scope, receive, send)
-
-
-class McpMiddleware:
-    """Takes /mcp and below, and the resource metadata, before any router looks at them."""
-
-    def __init__(self, app: ASGIApp, *, endpoint: McpEndpoint) -> None:
-        self._app = app
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Route by the path alone."""
-        await (self._endpoint if is_for_mcp(scope) else self._app)(scope, receive, send)
 
 
 def is_for_mcp(scope: Scope) -> bool:
