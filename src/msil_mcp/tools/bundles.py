@@ -12,7 +12,7 @@ from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Conflict
 from msil_mcp.identity.tables import RoleExposure
 from msil_mcp.tools import models
-from msil_mcp.tools.catalogue import NoSuchBundle, NoSuchTool
+from msil_mcp.tools.catalogue import NoSuchBundle, NoSuchTool, take_catalogue_turn
 from msil_mcp.tools.prompts import Prompt, check_prompts, loaded, stored
 
 _bundle, _member, _tool = models.Bundle, models.BundleTool, models.Tool
@@ -60,23 +60,26 @@ class Bundles:
 
     async def create(self, name: str, *, title: str, description: str) -> models.Bundle:
         """An empty bundle; BundleExists."""
-        await bump_generation(self._session)
+        await take_catalogue_turn(self._session)
         if await self._session.scalar(select(_bundle.id).where(_bundle.name == name)) is not None:
             raise BundleExists(name)
         bundle = models.Bundle(name=name, title=title, description=description)
         self._session.add(bundle)
         await self._session.flush()
+        await bump_generation(self._session)
         return bundle
 
     async def change(self, name: str, given: Mapping[str, Any]) -> models.Bundle:
         """Set title, description and prompts where given; prompts of None are the documents'."""
-        await bump_generation(self._session)
+        await take_catalogue_turn(self._session)
         bundle = await self._locked(name)
         for field in ("title", "description"):
             if given.get(field) is not None:
                 setattr(bundle, field, given[field])
         if "prompts" in given:
             bundle.prompts = None if given["prompts"] is None else _checked(given["prompts"])
+        await self._session.flush()
+        await bump_generation(self._session)
         return bundle
 
     async def hold(self, bundle: models.Bundle, tools: Collection[str]) -> Membership:
@@ -107,7 +110,7 @@ class Bundles:
 
         Returns how many tools are now in no bundle, and how many of these were taken out of force.
         """
-        await bump_generation(self._session)
+        await take_catalogue_turn(self._session)
         bundle = await self._locked(name)
         held = select(_member.tool_id).where(
             _member.bundle_id == bundle.id, _member.excluded.is_(False)
@@ -126,11 +129,13 @@ class Bundles:
         await self._session.execute(delete(_member).where(_member.bundle_id == bundle.id))
         link = models.BundleSpec
         await self._session.execute(delete(link).where(link.bundle_id == bundle.id))
+        await self._session.delete(bundle)
+        await self._session.flush()
+        await bump_generation(self._session)
         # A bundle of the same name made later must not be seen by those who saw this one.
         await self._session.execute(
             delete(RoleExposure).where(RoleExposure.kind == "bundle", RoleExposure.target == name)
         )
-        await self._session.delete(bundle)
         return len(orphans), withdrawn
 
     async def facts(self, name: str) -> BundleFacts:

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from msil_mcp.db.database import take_turn
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import NotFound
 from msil_mcp.openapi.definitions import ToolDefinition
 from msil_mcp.tools import models
 from msil_mcp.tools.listing import bundles_of
+
+CHANGES: Final = 7157204
+"""Number under which changes of the catalogue take turns."""
 
 
 class NoSuchTool(NotFound):
@@ -140,6 +145,7 @@ class Catalogue:
 
     async def publish(self, bundle: str) -> int:
         """Put the latest version of every tool of a bundle in force; returns how many changed."""
+        await take_catalogue_turn(self._session)
         tool_ids = await self._tool_ids(bundle)
         changed = await self._session.execute(
             update(models.Tool)
@@ -152,6 +158,7 @@ class Catalogue:
 
     async def withdraw(self, bundle: str) -> int:
         """Take every tool of a bundle out of force; returns how many were in force."""
+        await take_catalogue_turn(self._session)
         tool_ids = await self._tool_ids(bundle)
         changed = await self._session.execute(
             update(models.Tool)
@@ -200,6 +207,15 @@ def _tools() -> Select[models.Tool, models.ToolVersionRow, str, int | None]:
         .join(version, version.id == tool.latest_version_id)
         .join(models.Spec, models.Spec.id == tool.spec_id)
     )
+
+
+async def take_catalogue_turn(session: AsyncSession) -> None:
+    """Wait for imports and other changes of the catalogue under way.
+
+    Some hold many rows, and plan by what they read. Everybody raises the generation last: until
+    then nobody waits who changes other configuration.
+    """
+    await take_turn(session, CHANGES)
 
 
 async def document_source(session: AsyncSession, document_id: int) -> bytes | None:

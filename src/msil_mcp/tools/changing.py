@@ -38,8 +38,8 @@ async def change_by_hand(
 ) -> Done:
     """Apply `enabled` and the editable fields of `given`; a field of None goes back."""
     editing = Editing(session, by=by)
-    tool = await editing.tool(name)
     wanted = {name: given[name] for name in EDITABLE if name in given}
+    tool = await editing.tool(name, at_once=not wanted and not publish)
     edited = None
     if wanted:
         edits = replace(await editing.edits(tool), **wanted)

@@ -11,7 +11,7 @@ from msil_mcp.errors import Conflict, NotFound
 from msil_mcp.openapi.definitions import ToolDefinition
 from msil_mcp.principal import Principal
 from msil_mcp.tools import models
-from msil_mcp.tools.catalogue import NoSuchTool
+from msil_mcp.tools.catalogue import NoSuchTool, take_catalogue_turn
 from msil_mcp.tools.differences import Difference, differences
 from msil_mcp.tools.edits import Edits, store_edits
 from msil_mcp.tools.facts import facts_of
@@ -62,9 +62,16 @@ class Editing:
         self._session = session
         self._by = by
 
-    async def tool(self, name: str) -> models.Tool:
-        """The tool, locked; NoSuchTool."""
-        query = select(models.Tool).where(models.Tool.name == name).with_for_update()
+    async def tool(self, name: str, *, at_once: bool = False) -> models.Tool:
+        """The tool, locked; NoSuchTool. `at_once` is for what no import has a say in.
+
+        An import plans by the versions it finds, so a new one must not come in between.
+        """
+        if not at_once:
+            await take_catalogue_turn(self._session)
+        query = select(models.Tool).where(models.Tool.name == name)
+        # Somebody may put it into a bundle meanwhile, and holds the generation then.
+        query = query.with_for_update(key_share=True)
         tool = await self._session.scalar(query)
         if tool is None:
             raise NoSuchTool(name)

@@ -7,13 +7,11 @@ leaves a tombstone. Planning reads only, so a dry run is the plan shown.
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Final
 from urllib.parse import urljoin
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from msil_mcp.db.database import take_turn
 from msil_mcp.db.generation import bump_generation
 from msil_mcp.errors import Unprocessable
 from msil_mcp.locales import Message
@@ -22,6 +20,7 @@ from msil_mcp.openapi.document import Document, parse_document
 from msil_mcp.openapi.errors import BaseUrlInvalid
 from msil_mcp.openapi.request import checked_base
 from msil_mcp.principal import Principal
+from msil_mcp.tools.catalogue import take_catalogue_turn
 from msil_mcp.tools.plan import ImportReport, ImportRequest, Plan
 from msil_mcp.tools.planning import Prepared, Selection, make_plan
 from msil_mcp.tools.private import check_network
@@ -29,8 +28,6 @@ from msil_mcp.tools.prompts import prompts_of, stored
 from msil_mcp.tools.storing import store_plan
 
 BUNDLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-IMPORTS: Final = 7157204
-"""Number under which imports take turns."""
 
 
 class BadImport(Unprocessable):
@@ -86,7 +83,7 @@ async def import_document(
     """
     if not dry_run:
         # Planned against what is there, so nothing may come in between.
-        await take_turn(session, IMPORTS)
+        await take_catalogue_turn(session)
     plan = await make_plan(session, prepared, selection)
     if check is not None:
         check(plan)

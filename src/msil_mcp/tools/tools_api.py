@@ -173,7 +173,8 @@ async def publish_tool(
     """Put one version of a tool in force, also an earlier one, or take the tool out of force."""
     async with administering(request, principal) as change:
         editing = Editing(change.session, by=principal)
-        changed = await editing.publish(await editing.tool(name), body.version)
+        tool = await editing.tool(name, at_once=body.version is None)
+        changed = await editing.publish(tool, body.version)
         if changed:
             action = "tool.withdrawn" if body.version is None else "tool.published"
             change.record(action, name, version=body.version)
