@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from audit.trails import WORK, call, execute, fetch
+from locking import until_waiting
 from msil_mcp.audit.errors import AuditUnavailable, RecordRejected, RowConflict
 from msil_mcp.audit.rows import Insert, Update
 from msil_mcp.audit.trail import Audit
@@ -70,6 +71,20 @@ async def test_rows_of_other_tables_are_committed_with_the_record(audit, databas
     async with database.reading() as session:
         (stored,) = (await session.execute(WORK.select())).all()
     assert stored.done_at.replace(tzinfo=UTC) == done
+
+
+@on_postgresql
+async def test_rows_of_a_batch_are_locked_in_the_order_of_their_keys(audit, database):
+    await audit.write(call(), [Insert(WORK, {"id": n, "key": f"k{n}"}) for n in (1, 2)])
+    done = [Update(WORK, {"id": n}, {"state": "done"}) for n in (2, 1)]
+    lock = text("SELECT 1 FROM audit_test_work WHERE id = :id FOR UPDATE NOWAIT")
+    async with asyncio.TaskGroup() as tasks, database.sessions() as other:
+        await other.execute(lock, {"id": 1})
+        tasks.create_task(audit.write(call(), done))
+        await until_waiting(database)
+        await other.execute(lock, {"id": 2})
+    states = await fetch(database, "SELECT state FROM audit_test_work ORDER BY id")
+    assert states == [("done",), ("done",)]
 
 
 async def test_a_conflicting_row_fails_its_own_write_alone(audit, database, keyring):

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from databases import Templates, settings_for
+from locking import on_postgresql
 from msil_mcp.db.database import Database, database_url, utc_now
-from msil_mcp.governance.executions import Execution, Executions, StillRunning
+from msil_mcp.governance.executions import Execution, Executions, StillRunning, ToolExecution
 from product.polling import eventually
 from upstream.calls import PRINCIPAL, call, tool
 
@@ -40,13 +41,13 @@ async def owner(database: Database) -> AsyncIterator[Owner]:
         await executions.close()
 
 
-async def intend(executions: Executions) -> str:
+async def intend(executions: Executions, *, key: str = KEY) -> str:
     write = call(tool("http://127.0.0.1:9", write=True))
-    return await executions.intend(write, key=KEY, approval_id=None)
+    return await executions.intend(write, key=key, approval_id=None)
 
 
-async def found(executions: Executions) -> Execution:
-    execution = await executions.find(principal_id=PRINCIPAL.id, key=KEY)
+async def found(executions: Executions, *, key: str = KEY) -> Execution:
+    execution = await executions.find(principal_id=PRINCIPAL.id, key=key)
     assert execution is not None
     return execution
 
@@ -126,3 +127,23 @@ async def test_a_process_that_serves_alone_ends_the_leases_of_the_dead_at_once(
     execution = await found(restarted)
     assert execution.lease_until is None
     await restarted.take_over(execution)
+
+
+async def test_a_lease_is_renewed_while_another_call_is_recorded(templates: Templates) -> None:
+    async with on_postgresql(templates) as database:
+        living = Executions(database=database, owner="living", lease_seconds=LEASE)
+        ids = [await intend(living, key=key) for key in ("one", "two", "three")]
+        async with database.sessions() as recording:
+            await recording.get(ToolExecution, ids[1], with_for_update=True)
+            await living.start(alone=False)
+            for key in ("one", "three"):
+                before = await found(living, key=key)
+
+                async def renewed(key: str = key, before: Execution = before) -> bool:
+                    now = await found(living, key=key)
+                    assert now.lease_until is not None
+                    assert before.lease_until is not None
+                    return now.lease_until > before.lease_until
+
+                await eventually(renewed, within=LEASE * 5)
+        await living.close()

@@ -1,6 +1,7 @@
 """Rows of other tables that must become durable together with a record."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -32,10 +33,10 @@ _Bind = Callable[[Any], Any] | None
 class Plan:
     """One statement, built once per table and set of columns, for any number of rows.
 
-    `columns` of an update are its values followed by its key.
+    `columns` of an update are its values followed by its key, which is the last `keys` of them.
     """
 
-    __slots__ = ("_binds", "columns", "copy", "sql")
+    __slots__ = ("_binds", "columns", "copy", "keys", "sql")
 
     def __init__(self, row: RowInsert, dialect: Dialect) -> None:
         table, quote = row.table, dialect.identifier_preparer
@@ -43,7 +44,7 @@ class Plan:
         names = tuple(row.values)
         target = quote.format_table(table)
         quoted = [quote.quote(table.c[name].name) for name in names]
-        self.copy = ""
+        self.copy, self.keys = "", 0
         if isinstance(row, Insert):
             columns, marks = ", ".join(quoted), ", ".join([mark] * len(names))
             self.sql = f"INSERT INTO {target} ({columns}) VALUES ({marks})"  # noqa: S608 quoted
@@ -55,6 +56,7 @@ class Plan:
             where = " AND ".join(f"{quote.quote(table.c[name].name)} = {mark}" for name in row.key)
             self.sql = f"UPDATE {target} SET {changes} WHERE {where}"  # noqa: S608 quoted
             names += tuple(row.key)
+            self.keys = len(row.key)
         self.columns = names
         self._binds: tuple[_Bind, ...] = tuple(
             table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names
@@ -89,9 +91,15 @@ class Plans:
         return plan
 
     def group(self, rows: Sequence[RowInsert]) -> dict[Plan, list[tuple[Any, ...]]]:
-        """Bound rows by statement, in the order the statements were first needed."""
+        """Bound rows by statement, in the order the statements were first needed.
+
+        Updates come by their keys: whoever locks several rows of a table does so in that order.
+        """
         groups: dict[Plan, list[tuple[Any, ...]]] = {}
         for row in rows:
             plan = self.of(row)
             groups.setdefault(plan, []).append(plan.bind(row))
+        for plan, bound in groups.items():
+            if plan.keys:
+                bound.sort(key=itemgetter(slice(-plan.keys, None)))
         return groups

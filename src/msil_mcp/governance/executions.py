@@ -286,10 +286,13 @@ class Executions:
                 continue
             try:
                 async with self._database.unit_of_work() as session:
+                    # What is locked is being finished, with others, in an order of its own.
+                    held = select(ToolExecution.id).where(
+                        ToolExecution.id.in_(tuple(self._held)), ToolExecution.owner == self.owner
+                    )
                     await session.execute(
                         update(ToolExecution)
-                        .where(ToolExecution.id.in_(tuple(self._held)))
-                        .where(ToolExecution.owner == self.owner)
+                        .where(ToolExecution.id.in_(held.with_for_update(skip_locked=True)))
                         .values(lease_until=utc_now() + self._lease)
                     )
             except (SQLAlchemyError, OSError) as error:
