@@ -5,10 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from databases import Templates, settings_for
 from governance.conftest import Desk
+from locking import on_postgresql
+from msil_mcp.db.database import utc_now
+from msil_mcp.governance.approvals import Approval, Approvals
+from msil_mcp.governance.retention import expire_approvals
+from msil_mcp.settings import Settings
 from running import Product, product
+from upstream.calls import call, tool
 
 pytestmark = pytest.mark.anyio
 
@@ -96,3 +103,16 @@ async def test_a_forged_cursor_is_refused(desk: Desk, key: str) -> None:
     cursor = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
     reply = await desk.product.request("GET", f"/api/approvals?cursor={cursor}")
     assert (reply.status, reply.json["code"]) == (400, "bad_cursor")
+
+
+async def test_expiring_waits_for_nobody_who_just_decides(templates: Templates) -> None:
+    async with on_postgresql(templates) as database:
+        store = Approvals(database=database, settings=Settings(_env_file=None))
+        write = call(tool("http://127.0.0.1:9", write=True))
+        asked = [await store.ask(write) for _ in range(2)]
+        async with database.unit_of_work() as session:
+            await session.execute(update(Approval).values(expires_at=utc_now()))
+        async with database.sessions() as deciding, asyncio.timeout(10):
+            await deciding.get(Approval, asked[0].id, with_for_update=True)
+            assert await expire_approvals(database, on_event=lambda _: None) == 1
+        assert await expire_approvals(database, on_event=lambda _: None) == 1

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import select, update
 
 from msil_mcp.db.database import Database, utc_now
-from msil_mcp.governance.approvals import Approval
+from msil_mcp.governance.approvals import OPEN, Approval
 from msil_mcp.governance.executions import ToolExecution
 from msil_mcp.observability.metrics import ApprovalEvent
 
@@ -63,11 +63,15 @@ def _id_at(moment: datetime) -> str:
 
 
 async def expire_approvals(database: Database, *, on_event: Callable[[ApprovalEvent], None]) -> int:
-    """Close approvals past their time, answered or not; how many."""
+    """Close approvals past their time, answered or not; how many.
+
+    One that somebody else is closing or using now is left to the next time.
+    """
+    late = select(Approval.id).where(Approval.state.in_(OPEN), Approval.expires_at <= utc_now())
     async with database.unit_of_work() as session:
         closed = await session.execute(
             update(Approval)
-            .where(Approval.state.in_(("pending", "approved")), Approval.expires_at <= utc_now())
+            .where(Approval.id.in_(late.with_for_update(skip_locked=True)))
             .values(state="expired")
             .returning(Approval.id)
         )
