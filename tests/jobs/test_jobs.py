@@ -6,14 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.engine import URL
 
 from jobs.conftest import Running
+from locking import until_waiting
 from msil_mcp.bus import MemoryBus
 from msil_mcp.db.database import Database, utc_now
 from msil_mcp.errors import Conflict
-from msil_mcp.jobs import AbandonJob, Job, RetryJob, announce, enqueue
-from msil_mcp.jobs.queue import delete_finished
+from msil_mcp.jobs import AbandonJob, Job, JobRunner, RetryJob, announce, enqueue
+from msil_mcp.jobs.queue import claim, delete_finished, reap, set_interval
 
 pytestmark = pytest.mark.anyio
 
@@ -418,3 +420,42 @@ async def test_done_jobs_are_forgotten_after_a_while_and_dead_ones_are_not(
     async with database.reading() as session:
         left = (await session.scalars(select(Job.id).where(Job.id.in_([done, dead])))).all()
     assert left == [dead]
+
+
+async def test_reaping_waits_for_no_job_that_is_just_settled(postgres_url: URL) -> None:
+    database = Database(postgres_url)
+    async with database.unit_of_work() as session:
+        await session.execute(delete(Job))
+    held, late = await add(database, "held"), await add(database, "late")
+    async with database.unit_of_work() as session:
+        await claim(session, ["held", "late"], owner="gone", lease_seconds=-1, limit=2)
+    async with database.sessions() as settling, asyncio.timeout(10):
+        await settling.get(Job, held, with_for_update=True)
+        async with database.unit_of_work() as session:
+            assert await reap(session) == 1
+    assert (await job(database, late)).state == "pending"
+    assert (await job(database, held)).state == "running"
+    await database.close()
+
+
+async def test_a_runner_that_starts_holds_no_job_while_it_waits_for_another(
+    postgres_url: URL,
+) -> None:
+    database = Database(postgres_url)
+    async with database.unit_of_work() as session:
+        await session.execute(delete(Job))
+        for kind in ("first", "second"):
+            await set_interval(session, kind, seconds=3_600)
+    runner = JobRunner(database, {"first": Work(), "second": Work()}, owner="new")
+    runner.every(60, "first")
+    runner.every(60, "second")
+    key = select(Job).where(Job.key == "every:second")
+    other = select(Job).where(Job.key == "every:first")
+    async with asyncio.TaskGroup() as tasks, database.sessions() as renewing:
+        await renewing.execute(key.with_for_update())
+        tasks.create_task(runner.start())
+        await until_waiting(database)
+        found = await renewing.scalars(other.with_for_update(nowait=True))
+        assert found.one().interval_seconds == 60
+    await runner.stop()
+    await database.close()

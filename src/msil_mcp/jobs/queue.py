@@ -140,12 +140,16 @@ async def unfinished(session: AsyncSession) -> Mapping[str, Standing]:
 
 
 async def reap(session: AsyncSession) -> int:
-    """Take jobs from owners that stopped renewing; those begun too often are dead."""
+    """Take jobs from owners that stopped renewing; those begun too often are dead.
+
+    A job whose row is locked is just being renewed or settled after all.
+    """
     now = moment(session)
     spent = and_(Job.attempts >= Job.max_attempts, Job.interval_seconds.is_(None))
+    late = select(Job.id).where(Job.state == "running", Job.lease_until < now)
     statement = (
         update(Job)
-        .where(Job.state == "running", Job.lease_until < now)
+        .where(Job.id.in_(late.with_for_update(skip_locked=True)))
         .values(
             state=case((spent, "dead"), else_="pending"),
             finished_at=case((spent, now), else_=None),

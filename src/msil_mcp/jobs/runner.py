@@ -113,8 +113,9 @@ class JobRunner:
     async def start(self) -> None:
         """Begin to claim jobs."""
         self._stopping = False
-        async with self._database.unit_of_work() as session:
-            for kind, seconds in self._intervals.items():
+        for kind, seconds in self._intervals.items():
+            # One by one: another process may just renew the leases of several.
+            async with self._database.unit_of_work() as session:
                 await queue.set_interval(session, kind, seconds=seconds)
         loops = [self._claim_for_ever(), self._renew_for_ever()]
         if self._signals is not None:
