@@ -176,12 +176,13 @@ async def test_what_nobody_decides_is_withdrawn_in_words_of_its_person(
     bus = MemoryBus()
     await bus.start()
 
-    await reap(
+    async for _ in reap(
         service.database,
         bus,
         alive=(),
         language_of=lambda owner: "hi" if owner == asha.id else "en",
-    )
+    ):
+        pass
 
     await bus.close()
     async with service.database.reading() as session:

@@ -1,6 +1,7 @@
 """What a dead run leaves behind: its last words from the bus, and an end for each of its calls."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from chat.conversations import answer, execution, say
+from databases import Templates
+from locking import on_postgresql, until_waiting
 from msil_mcp.bus import MemoryBus
 from msil_mcp.chat.messages import Draft
-from msil_mcp.chat.models import ChatRun, ChatSession, new_id
+from msil_mcp.chat.models import ChatMessage, ChatRun, ChatSession, new_id
 from msil_mcp.chat.overheard import heard_in, mended
 from msil_mcp.chat.parts import ApprovalPart, TextPart, ToolCallPart, ToolResultPart
 from msil_mcp.chat.publishing import Batch, Publisher
@@ -81,8 +84,7 @@ async def open_call(database: Database, chat: ChatSession, run: ChatRun, state: 
 
 
 async def reaped(database: Database, bus: MemoryBus, *, alive: Sequence[str] = ()) -> list[str]:
-    marked = await reap(database, bus, alive=alive, language_of=lambda _: "en")
-    return [run.id for run in marked]
+    return [run.id async for run in reap(database, bus, alive=alive, language_of=lambda _: "en")]
 
 
 async def test_what_people_have_heard_of_an_answer_stays(
@@ -206,6 +208,39 @@ async def test_a_question_that_waits_or_was_just_answered_stays(
     decided = None if state == "pending" else utc_now()
     _, run, _ = await waiting(service, asha, state=state, decided_at=decided)
     assert run.id not in await reaped(database, await bus_with(run))
+
+
+@pytest.mark.parametrize(("ago", "ended"), [(30, None), (300, "stopped")])
+async def test_a_question_that_ran_out_is_gone_on_with_or_ends_as_undecided(
+    service: SessionService, database: Database, asha: Principal, ago: int, ended: str | None
+) -> None:
+    late = utc_now() - timedelta(seconds=ago)
+    _, run, _ = await waiting(service, asha, state="expired", expires_at=late)
+    assert (run.id in await reaped(database, await bus_with(run))) is (ended is not None)
+    async with database.reading() as session:
+        state = (await session.get_one(ChatRun, run.id)).state
+    assert state == (ended or "waiting_approval")
+
+
+async def test_a_dead_run_is_ended_while_another_cannot_be_yet(
+    templates: Templates, new_person: Callable[..., Principal]
+) -> None:
+    async with on_postgresql(templates) as database:
+        service = SessionService(database)
+        half = answer("Hel", status="partial")
+        _, first = await dead(service, new_person(), stored=half)
+        _, second = await dead(service, new_person(), stored=half)
+        bus = await bus_with(first)
+        async with asyncio.TaskGroup() as tasks, database.sessions() as holding:
+            held = await holding.get_one(ChatRun, second.id)
+            await holding.get(ChatMessage, held.assistant_message_id, with_for_update=True)
+            reaping = tasks.create_task(reaped(database, bus))
+            await until_waiting(database)
+            async with database.reading() as session:
+                assert (await session.get_one(ChatRun, first.id)).state == "interrupted"
+                assert (await session.get_one(ChatRun, second.id)).state == "running"
+        assert set(reaping.result()) == {first.id, second.id}
+        await bus.close()
 
 
 def test_texts_go_on_only_where_both_agree() -> None:

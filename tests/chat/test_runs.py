@@ -16,7 +16,7 @@ from msil_mcp.chat.runs import (
     finish_run,
     hold_run,
     let_wait,
-    reap_runs,
+    reap_run,
     renew_runs,
     request_stop,
     take_run,
@@ -82,8 +82,7 @@ async def test_a_dead_run_and_its_half_answer_are_marked(
         held = await hold_run(session, run.id, owner="a", lease_seconds=-1)
         held.assistant_message_id = message.id
     async with database.unit_of_work() as session:
-        dead = await reap_runs(session, now=utc_now())
-    assert run.id in [one.id for one in dead]
+        assert await reap_run(session, run.id, now=utc_now()) is not None
     assert [row.status for row in await service.history(asha, chat.id)] == [
         "complete",
         "interrupted",
@@ -99,7 +98,7 @@ async def test_a_living_run_is_not_reaped(
     async with database.unit_of_work() as session:
         assert await renew_runs(session, [run.id], owner="a") == {run.id: False}
         assert await renew_runs(session, [run.id], owner="b") == {}
-        assert run.id not in [one.id for one in await reap_runs(session, now=utc_now())]
+        assert await reap_run(session, run.id, now=utc_now()) is None
     assert await service.active_run(asha, chat.id) is not None
 
 
@@ -109,7 +108,7 @@ async def test_a_run_that_waits_for_a_person_needs_no_process(
     chat, run = await begun(service, asha)
     async with database.unit_of_work() as session:
         await let_wait(session, await hold_run(session, run.id, owner="a"))
-        await reap_runs(session, now=utc_now() + timedelta(days=1))
+        await reap_run(session, run.id, now=utc_now() + timedelta(days=1))
     with pytest.raises(RunActive):
         await service.begin_run(asha, chat.id, HELLO, owner="b")
     async with database.unit_of_work() as session:

@@ -20,7 +20,7 @@ from msil_mcp.chat.ledger import ModelUsage, user_of
 from msil_mcp.chat.limits import Meter
 from msil_mcp.chat.models import ChatRun, new_id
 from msil_mcp.chat.parts import TextPart
-from msil_mcp.chat.runs import RunOutcome, reap_runs, request_stop
+from msil_mcp.chat.runs import RunOutcome, reap_run, request_stop
 from msil_mcp.chat.session_service import SessionService
 from msil_mcp.chat.usage import AMOUNTS, BadRange, By, Range, days, totals, usage_by
 from msil_mcp.db.database import Database, utc_now
@@ -189,8 +189,8 @@ class Runs:
                     await kept()
         if end == "died":
             async with database.unit_of_work() as session:
-                dead = await reap_runs(session, now=utc_now() + timedelta(seconds=61))
-            assert run.id in {row.id for row in dead}
+                dead = await reap_run(session, run.id, now=utc_now() + timedelta(seconds=61))
+            assert dead is not None
             with pytest.raises(RunLost):
                 await kept()
         elif end == "let go":

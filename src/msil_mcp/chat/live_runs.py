@@ -21,10 +21,10 @@ from msil_mcp.chat.messages import message_of
 from msil_mcp.chat.models import ChatRun, ChatSession, new_id
 from msil_mcp.chat.publishing import Publisher, announce_end, continued
 from msil_mcp.chat.reaping import reap
-from msil_mcp.chat.repair import repair, withdraw
+from msil_mcp.chat.repair import is_agreed, repair, withdraw
 from msil_mcp.chat.replaying import cards_of, ending, said_chunks
 from msil_mcp.chat.run_records import SERVER, record_end, record_start
-from msil_mcp.chat.runs import renew_runs, request_stop, take_run
+from msil_mcp.chat.runs import active_run, renew_runs, request_stop, take_run
 from msil_mcp.chat.sessions import Sessions
 from msil_mcp.chat.speaking import spoken
 from msil_mcp.chat.transcript import Transcript
@@ -51,6 +51,7 @@ class LiveRuns:
     def __init__(self, parts: TurnParts) -> None:
         self._parts = parts
         self._live: dict[str, Turn] = {}
+        self._taken: set[str] = set()
         self._waiting: dict[str, tuple[Principal, Language]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._told: set[asyncio.Task[None]] = set()
@@ -78,6 +79,7 @@ class LiveRuns:
         self._tasks = [
             asyncio.create_task(self._renew_for_ever(), name="chat-leases"),
             asyncio.create_task(self._keep_for_ever(), name="chat-keeper"),
+            asyncio.create_task(self._resume_for_ever(), name="chat-decisions"),
             asyncio.create_task(self._reap_for_ever(), name="chat-reaper"),
             asyncio.create_task(self._hear_for_ever(listening), name="chat-stops"),
         ]
@@ -105,6 +107,7 @@ class LiveRuns:
     ) -> Begun:
         """Store what is said and begin to answer it; what waits for a decision gives way.
 
+        What a person has agreed to is done before, whoever has heard of it: RunActive until then.
         `language` is the caller's, where none was chosen for the conversation.
         """
         parts = self._parts
@@ -117,7 +120,12 @@ class LiveRuns:
                 )
                 break
             except RunWaits as waits:
-                await self._give_way(principal, session_id, waits.run_id, language=language)
+                if await self._give_way(principal, session_id, waits.run_id, language=language):
+                    continue
+                await self.resume(
+                    principal, waits.run_id, correlation_id=correlation_id, language=language
+                )
+                raise RunActive(waits.run_id) from None
         else:
             raise RunActive
         if not begun.repeated:
@@ -156,6 +164,11 @@ class LiveRuns:
                 decided = await cards_of(session, asked, language=said_in)
         except RunLost:
             return False
+        self._taken.add(run_id)
+        try:
+            publisher = await continued(parts.bus, run_id, so_far=so_far)
+        finally:
+            self._taken.discard(run_id)
         meter = Meter(
             parts.settings,
             first_token_ms=run.first_token_ms,
@@ -179,7 +192,7 @@ class LiveRuns:
             correlation_id=correlation_id,
             transcript=Transcript(message.parts),
             meter=meter,
-            publisher=await continued(parts.bus, run.id, so_far=so_far),
+            publisher=publisher,
         )
         for card in decided:
             turn.publisher.add(card)
@@ -211,19 +224,26 @@ class LiveRuns:
 
     async def _give_way(
         self, principal: Principal, session_id: str, run_id: str, *, language: Language
-    ) -> None:
-        """End a run that waits for a decision; the model is told why nothing was done."""
+    ) -> bool:
+        """End a run that waits for a decision; the model is told why nothing was done.
+
+        False when there is a decision already, and it is to go on.
+        """
         with translated_errors():
             async with self._parts.database.unit_of_work() as session:
                 chat = await Sessions(session).owned_by(principal, session_id)
                 said_in = spoken(chat.language, otherwise=language)
-                run = await request_stop(session, session_id)
+                run = await active_run(session, session_id, lock=True)
                 if run is None or run.id != run_id or run.owner is not None:
                     raise RunActive(run_id)
+                if await is_agreed(session, run_id):
+                    return False
+                await request_stop(session, session_id)
                 reason = Message("approval.reasons.superseded").told(said_in)
                 await withdraw(session, run_id, reason=reason)
                 await repair(session, run)
         await self.ended(run, by=principal, language=said_in)
+        return True
 
     async def ended(
         self, run: ChatRun, *, language: Language | None = None, by: Principal = SERVER
@@ -286,8 +306,13 @@ class LiveRuns:
     async def _keep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            for work in (self._keep, self._resume_decided):
-                await self._try(work)
+            await self._try(self._keep)
+
+    async def _resume_for_ever(self) -> None:
+        """By itself too: what is decided and not acted on in time is void."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self._try(self._resume_decided)
 
     async def _reap_for_ever(self) -> None:
         while True:
@@ -302,10 +327,11 @@ class LiveRuns:
 
     async def _renew(self) -> None:
         turns = dict(self._live)
-        if not turns:
+        run_ids = [*turns, *self._taken]
+        if not run_ids:
             return
         async with self._parts.database.unit_of_work() as session:
-            held = await renew_runs(session, list(turns), owner=self._parts.owner)
+            held = await renew_runs(session, run_ids, owner=self._parts.owner)
         for run_id, turn in turns.items():
             if run_id not in self._live:
                 continue
@@ -321,10 +347,10 @@ class LiveRuns:
     async def _reap(self) -> None:
         parts = self._parts
         # What is made here is alive, however late its lease is renewed.
-        for run in await reap(
+        async for run in reap(
             parts.database,
             parts.bus,
-            alive=set(self._live),
+            alive={*self._live, *self._taken},
             language_of=parts.tables.language_of,
         ):
             log.warning("chat_run_reaped", run_id=run.id, session_id=run.session_id)

@@ -4,12 +4,12 @@ A call whose execution ended is answered by it, and one that was never sent by t
 it is said that nobody knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import exists, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from msil_mcp.chat.calling import OUTCOMES
@@ -23,6 +23,7 @@ from msil_mcp.db.database import utc_now
 from msil_mcp.governance.approvals import OPEN, Approval
 from msil_mcp.governance.executions import ToolExecution, abandon
 
+UNANSWERED: Final = ("pending", "expired")
 GRACE: Final = timedelta(seconds=60)
 ACT_WITHIN: Final = timedelta(seconds=8)
 """A decision is acted on at once where the process that asked lives, and hears of it."""
@@ -80,16 +81,36 @@ def _is_of(row: ToolExecution, call: ToolCallPart, approval_id: str | None) -> b
     return row.arguments is not None and msgspec.json.decode(row.arguments) == call.arguments
 
 
-async def abandoned(
-    session: AsyncSession, *, now: datetime, lock: bool = False
+async def abandoned_runs(
+    session: AsyncSession, *, now: datetime, alive: Collection[str] = ()
 ) -> Sequence[ChatRun]:
     """Runs that wait for a decision nobody can give any more, or gave and nobody acted on."""
-    decidable = (Approval.state == "pending") & (Approval.expires_at > now - GRACE)
+    return (await session.scalars(_abandoned(now).where(ChatRun.id.not_in(alive)))).all()
+
+
+async def abandoned_run(session: AsyncSession, run_id: str, *, now: datetime) -> ChatRun | None:
+    """The run, its row locked, if it is still one of them."""
+    query = _abandoned(now).where(ChatRun.id == run_id)
+    return (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
+
+
+def _abandoned(now: datetime) -> Select[ChatRun]:
+    unanswered = Approval.state.in_(UNANSWERED)
+    decidable = unanswered & (Approval.expires_at > now - GRACE)
     acted = Approval.decided_at > now - ACT_WITHIN
     alive = exists().where(Approval.run_id == ChatRun.id, decidable | acted)
     waiting = ChatRun.state == "waiting_approval"
-    query = select(ChatRun).where(waiting, ChatRun.owner.is_(None), ~alive)
-    return (await session.scalars(query.with_for_update(skip_locked=True) if lock else query)).all()
+    return select(ChatRun).where(waiting, ChatRun.owner.is_(None), ~alive)
+
+
+async def is_agreed(session: AsyncSession, run_id: str) -> bool:
+    """Whether people have decided about all that the run asks, and agreed to some of it.
+
+    Its questions are locked: until the transaction ends, nobody decides.
+    """
+    query = select(Approval).where(Approval.run_id == run_id, Approval.state.in_(OPEN))
+    asked = await session.scalars(query.order_by(Approval.id).with_for_update())
+    return {approval.standing for approval in asked} - {"expired"} == {"approved"}
 
 
 async def withdraw(session: AsyncSession, run_id: str, *, reason: str) -> Sequence[Approval]:

@@ -188,15 +188,13 @@ async def expired_runs(
     return (await session.scalars(_expired(now, alive))).all()
 
 
-async def reap_runs(
-    session: AsyncSession, *, now: datetime, alive: Collection[str] = ()
-) -> Sequence[ChatRun]:
-    """Mark runs whose lease has ended, and what they were writing, as interrupted."""
-    query = _expired(now, alive).order_by(ChatRun.user_id, ChatRun.model)
-    dead = (await session.scalars(query.with_for_update(skip_locked=True))).all()
-    for run in dead:
+async def reap_run(session: AsyncSession, run_id: str, *, now: datetime) -> ChatRun | None:
+    """Mark a run, and what it was writing, as interrupted if its lease has ended."""
+    query = _expired(now, ()).where(ChatRun.id == run_id)
+    run = (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
+    if run is not None:
         await interrupt(session, run)
-    return dead
+    return run
 
 
 async def interrupt(session: AsyncSession, run: ChatRun) -> None:
