@@ -23,7 +23,7 @@ from bench.preparing import prepared
 from bench.upstream import Upstream
 from msil_mcp.audit.records import AuditRecord
 from msil_mcp.audit.verify import verify
-from msil_mcp.governance.limits import Limit
+from msil_mcp.governance.limits import Limit, LocalLimiter
 from msil_mcp.governance.masks import ToolMasks
 from msil_mcp.governance.rules import Authorize
 from msil_mcp.mcp.wire import parse_json
@@ -119,7 +119,7 @@ async def _parts(services: Services, authorization: str) -> list[tuple[str, floa
     end = _Answered(result)
     authorize = Authorize(snapshots=services.snapshots, inner=end)
     limit = Limit(
-        settings=services.settings, limiter=services.limiter, inner=end, on_limit=lambda _: None
+        settings=services.settings, limiter=LocalLimiter(), inner=end, on_limit=lambda _: None
     )
     masks = ToolMasks.of(tool.definition)
     headers = {"authorization": authorization}
