@@ -1,10 +1,11 @@
 #!/bin/sh
 # Puts an image in force on ECS: sh deploy/ecs.sh msil-mcp-prod ghcr.io/example/msil-mcp/server:0.1.0-abc
 #
-# NAME is that of deploy/terraform: cluster, service and task definition NAME, the task definition
-# NAME-command for migrations, the repository NAME/server. The image is copied by its digest, with every
-# architecture; then the schema is migrated, then the tasks are replaced. ECS undoes a revision that does
-# not come up, and this fails. It needs aws, docker with buildx, and python3.
+# NAME is that of deploy/terraform: cluster, service and task definition NAME, the task definitions
+# NAME-command for migrations and NAME-audit-export for every night, the repository NAME/server. The image
+# is copied by its digest, with every architecture; then the schema is migrated, then the tasks are
+# replaced. ECS undoes a revision that does not come up, and this fails. It needs aws, docker with buildx,
+# and python3.
 set -eu
 
 name=$1
@@ -17,6 +18,9 @@ fail() {
     exit 1
 }
 
+case $source in
+*@*) fail "Name the image by its tag: what it is called here comes from that, and its digest is looked up" ;;
+esac
 digest=$(docker buildx imagetools inspect "$source" --format '{{.Manifest.Digest}}')
 registry=$(aws sts get-caller-identity --query Account --output text).dkr.ecr.$AWS_REGION.amazonaws.com
 target=$registry/$name/server:${source##*:}
@@ -36,7 +40,8 @@ answered = ("taskDefinitionArn", "revision", "status", "requiresAttributes", "co
             "registeredAt", "registeredBy", "deregisteredAt")
 definition = {name: value for name, value in json.load(sys.stdin).items() if name not in answered}
 for container in definition["containerDefinitions"]:
-    container["image"] = sys.argv[1]
+    if container["name"] != "upload":
+        container["image"] = sys.argv[1]
 json.dump(definition, sys.stdout)
 ' "$image" >"$work/definition.json"
     aws ecs register-task-definition --cli-input-json "file://$work/definition.json" \
@@ -58,6 +63,8 @@ if [ "$code" != 0 ]; then
     fail "The migration ended with $code; nothing was replaced"
 fi
 echo "The schema is that of this image."
+# What runs at night has to know that schema, too.
+register "$name-audit-export" >/dev/null
 
 server=$(register "$name")
 aws ecs update-service --cluster "$name" --service "$name" --task-definition "$server" \

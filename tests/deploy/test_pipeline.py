@@ -180,7 +180,8 @@ case "$1 $2" in
 "ecr get-login-password") echo secret ;;
 "ecs describe-task-definition")
     printf '{"family": "%s", "revision": 4, "status": "ACTIVE", "taskDefinitionArn": "arn:old",
-        "cpu": "512", "containerDefinitions": [{"name": "mcp-server", "image": "old"}]}' "$4" ;;
+        "cpu": "512", "containerDefinitions": [{"name": "mcp-server", "image": "old"},
+        {"name": "upload", "image": "aws-cli"}]}' "$4" ;;
 "ecs register-task-definition")
     cat "${4#file://}" >> "$RECORD"; echo >> "$RECORD"
     sed 's/.*"family": "\([a-z-]*\)".*/arn:\1:5/' "${4#file://}"; echo ;;
@@ -202,7 +203,11 @@ esac
 
 
 def deployed(
-    folder: Path, *, migrated: str = "0", current: str = "arn:msil-mcp-dev:5"
+    folder: Path,
+    *,
+    source: str = SOURCE,
+    migrated: str = "0",
+    current: str = "arn:msil-mcp-dev:5",
 ) -> "tuple[subprocess.CompletedProcess[str], list[str]]":
     """The script of a deployment, on an AWS that is made up, and what it asked for."""
     for name, text in (("aws", AWS), ("docker", DOCKER)):
@@ -212,7 +217,7 @@ def deployed(
     record = folder / "record"
     record.touch()
     done = subprocess.run(
-        ["/bin/sh", str(DEPLOY / "ecs.sh"), "msil-mcp-dev", SOURCE],
+        ["/bin/sh", str(DEPLOY / "ecs.sh"), "msil-mcp-dev", source],
         env={
             "PATH": f"{folder}:{os.environ['PATH']}",
             "AWS_REGION": "ap-south-1",
@@ -233,10 +238,12 @@ def test_a_deployment_copies_by_digest_migrates_and_then_replaces(tmp_path: Path
     copied = f"--tag {registry}:0.1.0-abc ghcr.io/example/msil/server@{DIGEST}"
     assert [line for line in asked if copied in line]
     definitions = [yaml.safe_load(line) for line in asked if line.startswith("{")]
-    assert [one["family"] for one in definitions] == ["msil-mcp-dev-command", "msil-mcp-dev"]
+    families = [one["family"] for one in definitions]
+    assert families == ["msil-mcp-dev-command", "msil-mcp-dev-audit-export", "msil-mcp-dev"]
     for definition in definitions:
         assert set(definition) == {"family", "cpu", "containerDefinitions"}
-        assert definition["containerDefinitions"][0]["image"] == f"{registry}@{DIGEST}"
+        images = [container["image"] for container in definition["containerDefinitions"]]
+        assert images == [f"{registry}@{DIGEST}", "aws-cli"]
     order = [line.split()[2] for line in asked if line.startswith("aws ecs")]
     assert order.index("run-task") < order.index("update-service")
     assert "In force: arn:msil-mcp-dev:5" in done.stdout
@@ -248,6 +255,13 @@ def test_a_migration_that_fails_replaces_nothing(tmp_path: Path) -> None:
     assert "the schema is newer" in done.stderr
     assert "nothing was replaced" in done.stderr
     assert not [line for line in asked if "update-service" in line]
+
+
+def test_an_image_without_a_tag_is_refused(tmp_path: Path) -> None:
+    done, asked = deployed(tmp_path, source=f"ghcr.io/example/msil/server@{DIGEST}")
+    assert done.returncode == 1
+    assert "by its tag" in done.stderr
+    assert asked == []
 
 
 def test_a_deployment_that_ecs_undid_fails(tmp_path: Path) -> None:
@@ -283,4 +297,14 @@ def test_every_lock_is_kept_current() -> None:
     }
     for ecosystem, folder in covered:
         assert (ROOT / folder.strip("/")).is_dir(), ecosystem
-    assert {name for name, _ in covered} == {"github-actions", "docker", "pip", "npm", "terraform"}
+    assert {name for name, _ in covered} == {
+        "github-actions", "docker", "docker-compose", "pip", "npm", "terraform"
+    }  # fmt: skip
+
+
+def test_what_an_image_holds_is_looked_up_for_known_holes(jobs: dict[str, Any]) -> None:
+    looked = " ".join(steps(jobs["scan-dependencies"]))
+    for name in ("Dockerfile", "booking-api.Dockerfile"):
+        text = (DEPLOY / "docker" / name).read_text(encoding="utf-8")
+        (lock,) = set(re.findall(r"-r (requirements(?:-booking)?\.txt)", text))
+        assert f"--requirement {lock}" in looked

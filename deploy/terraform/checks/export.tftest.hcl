@@ -48,6 +48,7 @@ variables {
   role_arns       = ["arn:aws:iam::123456789012:role/execution"]
   repository_arns = ["arn:aws:ecr:ap-south-1:123456789012:repository/msil-mcp-prod/server"]
   log_group_name  = "/ecs/msil-mcp-prod"
+  alarm_topic_arn = "arn:aws:sns:ap-south-1:123456789012:alarms"
 }
 
 run "an_export_is_sent_only_when_it_is_whole" {
@@ -70,6 +71,11 @@ run "an_export_is_sent_only_when_it_is_whole" {
   assert {
     condition     = strcontains(jsondecode(one(aws_scheduler_schedule.this.target).input).containerOverrides[0].command[6], "<aws.scheduler.scheduled-time>")
     error_message = "Each night has a file of its own."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.sent.pattern == "\"upload:\" \"s3://audit/exports/\"" && aws_cloudwatch_metric_alarm.missing.alarm_actions == toset(["arn:aws:sns:ap-south-1:123456789012:alarms"])
+    error_message = "Somebody is told of a night without a file."
   }
 }
 

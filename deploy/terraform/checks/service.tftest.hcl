@@ -20,6 +20,7 @@ variables {
   balancer_security_group_id = "sg-0123456789abcdef0"
   client_security_group_ids  = ["sg-0123456789abcdef1", "sg-0123456789abcdef2"]
   upstream_ports             = [8443]
+  scraper_security_group_ids = []
   key_arn                    = "arn:aws:kms:ap-south-1:123456789012:key/any"
   image                      = "registry.example.com/msil-mcp:0.1.0"
   repository_arns            = ["arn:aws:ecr:ap-south-1:123456789012:repository/msil-mcp-prod/server"]
@@ -69,14 +70,18 @@ run "a_task_is_what_the_server_needs" {
   }
 
   assert {
+    condition     = jsondecode(aws_ecs_task_definition.server.container_definitions)[0].stopTimeout == 75
+    error_message = "Five seconds to leave, thirty for requests, thirty for calls, ten for the last records."
+  }
+
+  assert {
     condition = { for one in jsondecode(aws_ecs_task_definition.server.container_definitions)[0].environment : one.name => one.value } == {
-      DATABASE_URL       = "postgresql://msil@primary.example.com:5432/msil?sslmode=require"
-      HOST               = "0.0.0.0"
-      LOG_LEVEL          = "debug"
-      MSIL_DATA_DIR      = "/tmp"
-      MSIL_DRAIN_SECONDS = "30"
-      MSIL_PUBLIC_URL    = "https://mcp.example.com"
-      PORT               = "8000"
+      DATABASE_URL    = "postgresql://msil@primary.example.com:5432/msil?sslmode=require"
+      HOST            = "0.0.0.0"
+      LOG_LEVEL       = "debug"
+      MSIL_DATA_DIR   = "/tmp"
+      MSIL_PUBLIC_URL = "https://mcp.example.com"
+      PORT            = "8000"
     }
     error_message = "Settings reach the task, and no read URL where there is no replica."
   }
@@ -107,7 +112,7 @@ run "a_task_is_what_the_server_needs" {
   }
 
   assert {
-    condition     = aws_cloudwatch_log_metric_filter.watched["audit-altered"].pattern == "{ ($.event = \"audit_trail_altered\") || ($.event = \"audit_chain_lost\") }"
+    condition     = aws_cloudwatch_log_metric_filter.watched["audit-altered"].pattern == "{ ($.event = \"audit_trail_altered\") || ($.event = \"audit_chain_lost\") || ($.event = \"audit_pruning_refused\") }"
     error_message = "Events of the log are counted by their names."
   }
 }
@@ -132,6 +137,65 @@ run "a_read_replica_and_models_are_passed_on" {
   assert {
     condition     = length(aws_iam_role_policy.bedrock) == 1 && length(aws_iam_role_policy.shell) == 0
     error_message = "The task may ask the models, and nobody may open a shell."
+  }
+}
+
+run "a_longer_drain_has_its_time" {
+  command = apply
+
+  module {
+    source = "../modules/service"
+  }
+
+  variables {
+    settings = { MSIL_DRAIN_SECONDS = "60" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.server.container_definitions)[0].stopTimeout == 105
+    error_message = "The setting counts."
+  }
+}
+
+run "more_time_than_fargate_gives_is_refused" {
+  command = plan
+
+  module {
+    source = "../modules/service"
+  }
+
+  variables {
+    settings = { MSIL_CALL_TIMEOUT_SECONDS = "90" }
+  }
+
+  expect_failures = [aws_ecs_task_definition.server]
+}
+
+run "a_shell_and_a_scraper_get_what_they_need" {
+  command = apply
+
+  module {
+    source = "../modules/service"
+  }
+
+  variables {
+    execute_command            = true
+    scraper_security_group_ids = ["sg-0123456789abcdef3"]
+  }
+
+  assert {
+    condition     = !jsondecode(aws_ecs_task_definition.server.container_definitions)[0].readonlyRootFilesystem
+    error_message = "ECS opens no shell in a task whose root cannot be written."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.command.container_definitions)[0].readonlyRootFilesystem
+    error_message = "Nobody opens one in a single command."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.scrapers["0"].referenced_security_group_id == "sg-0123456789abcdef3"
+    error_message = "Prometheus asks each task by itself."
   }
 }
 

@@ -4,6 +4,10 @@ mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
+
+  mock_data "aws_secretsmanager_random_password" {
+    defaults = { random_password = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01" }
+  }
 }
 
 variables {
@@ -18,6 +22,12 @@ variables {
   names           = ["msil-mcp-prod/server", "msil-mcp-prod/booking-api"]
   kept_images     = 50
   replica_regions = ["ap-south-2"]
+
+  vpc_id        = "vpc-0123456789abcdef0"
+  subnet_ids    = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  node_type     = "cache.t4g.small"
+  nodes         = 2
+  recovery_days = 30
 }
 
 run "exports_are_locked" {
@@ -67,5 +77,23 @@ run "images_keep_their_tags_and_are_copied" {
   assert {
     condition     = length(aws_ecr_replication_configuration.this) == 1
     error_message = "The standby region has them."
+  }
+}
+
+run "the_cache_and_the_tasks_have_one_token" {
+  command = apply
+
+  module {
+    source = "../modules/cache"
+  }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.auth_token == aws_secretsmanager_secret_version.token.secret_string
+    error_message = "The one that is kept."
+  }
+
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_version.url.secret_string, ":${aws_secretsmanager_secret_version.token.secret_string}@")
+    error_message = "The same."
   }
 }

@@ -27,6 +27,8 @@ module "platform" {
   protected       = false
   execute_command = true
 
+  scraper_security_group_ids = var.scraper_security_group_ids
+
   tasks = {
     cpu    = 512
     memory = 1024

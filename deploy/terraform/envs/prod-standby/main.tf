@@ -28,11 +28,14 @@ module "platform" {
   log_days       = 365
   protected      = true
 
+  scraper_security_group_ids = var.scraper_security_group_ids
+
+  # A server is one process, which one CPU is enough for.
   tasks = {
-    cpu    = 2048
-    memory = 4096
+    cpu    = 1024
+    memory = 2048
     min    = 2
-    max    = 12
+    max    = 24
   }
 
   database = {

@@ -58,3 +58,9 @@ variable "upstream_ports" {
   type        = list(number)
   default     = []
 }
+
+variable "scraper_security_group_ids" {
+  description = "Groups of a Prometheus in this VPC, which asks every task by itself."
+  type        = list(string)
+  default     = []
+}

@@ -44,7 +44,7 @@ variable "protected" {
 }
 
 variable "idle_seconds" {
-  description = "How long a stream may be silent. The server's heartbeats come far more often."
+  description = "How long an answer or a stream may be silent. Heartbeats come far more often; what waits for a turn of a conversation, MSIL_CHAT_TURN_SECONDS, has none."
   type        = number
 }
 

@@ -9,6 +9,8 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = 1024
   execution_role_arn       = var.execution_role_arn
   task_role_arn            = aws_iam_role.task.arn
+  # The schedule takes the newest revision: each deployment adds one with its image.
+  skip_destroy = true
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -32,7 +34,7 @@ resource "aws_ecs_task_definition" "this" {
       image                  = var.uploader_image
       essential              = true
       readonlyRootFilesystem = true
-      command                = ["s3", "cp", "/tmp", "s3://${var.bucket_name}/exports/", "--recursive", "--exclude", "*", "--include", "audit-*.jsonl"]
+      command                = ["s3", "cp", "/tmp", "s3://${var.bucket_name}/exports/", "--recursive", "--no-progress", "--exclude", "*", "--include", "audit-*.jsonl"]
       dependsOn              = [{ containerName = "export", condition = "SUCCESS" }]
       environment            = [{ name = "HOME", value = "/tmp" }]
       mountPoints            = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
@@ -80,6 +82,36 @@ resource "aws_scheduler_schedule" "this" {
       maximum_event_age_in_seconds = 14400
     }
   }
+}
+
+# What the AWS CLI says of a file it has sent.
+resource "aws_cloudwatch_log_metric_filter" "sent" {
+  name           = "audit-exported"
+  log_group_name = var.log_group_name
+  pattern        = "\"upload:\" \"s3://${var.bucket_name}/exports/\""
+
+  metric_transformation {
+    namespace     = "msil-mcp/${var.name}"
+    name          = "audit-exported"
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+# A day and two hours, so that a night that is a little late is none that is missing.
+resource "aws_cloudwatch_metric_alarm" "missing" {
+  alarm_name          = "${var.name}-audit-export-missing"
+  alarm_description   = "No audit records came to the locked bucket for more than a day; in a new environment, not yet."
+  namespace           = "msil-mcp/${var.name}"
+  metric_name         = aws_cloudwatch_log_metric_filter.sent.name
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 26
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = [var.alarm_topic_arn]
+  ok_actions          = [var.alarm_topic_arn]
 }
 
 data "aws_iam_policy_document" "task_assume" {

@@ -58,6 +58,16 @@ variable "uploader_image" {
   type        = string
 }
 
+variable "log_group_name" {
+  description = "Where the task says what it did."
+  type        = string
+}
+
+variable "alarm_topic_arn" {
+  description = "Who is told when a night is missing."
+  type        = string
+}
+
 variable "schedule" {
   description = "When, in UTC, after the day has ended."
   type        = string

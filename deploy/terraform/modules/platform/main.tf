@@ -71,9 +71,10 @@ module "registry" {
 
   names           = local.repositories
   key_arn         = module.keys.arn
-  kept_images     = 50
   account_id      = local.account_id
   replica_regions = var.replica_regions
+  # Fifty deployments: each is an index, two architectures, and what says how either was made.
+  kept_images = 250
 }
 
 module "database" {
@@ -121,8 +122,9 @@ module "balancer" {
   routed          = local.serves
   log_bucket_name = module.storage.log_bucket_name
   protected       = var.protected
-  idle_seconds    = 120
   web_acl_arn     = var.web_acl_arn
+  # A program that waits for a whole turn of a conversation hears nothing until it has ended.
+  idle_seconds = 240
 }
 
 module "alarms" {
@@ -154,6 +156,7 @@ module "service" {
   balancer_security_group_id = module.balancer.security_group_id
   client_security_group_ids  = [module.database.client_security_group_id, module.cache.client_security_group_id]
   upstream_ports             = var.upstream_ports
+  scraper_security_group_ids = var.scraper_security_group_ids
   key_arn                    = module.keys.arn
   image                      = local.image
   repository_arns            = [for name in local.repositories : "arn:aws:ecr:${var.region}:${local.account_id}:repository/${name}"]
@@ -197,6 +200,8 @@ module "export" {
   architecture       = var.architecture
   uploader_image     = var.audit.uploader_image
   schedule           = var.audit.schedule
+  log_group_name     = module.service.log_group_name
+  alarm_topic_arn    = module.alarms.topic_arn
 }
 
 module "cdn" {
@@ -228,7 +233,7 @@ module "deployer" {
   cluster_arn     = module.service.cluster_arn
   service_arn     = module.service.service_arn
   task_families   = [module.service.service_name, module.service.command_family]
-  role_arns       = [module.service.execution_role_arn, module.service.task_role_arn]
+  role_arns       = concat([module.service.execution_role_arn, module.service.task_role_arn], module.export[*].task_role_arn)
   repository_arns = local.follows ? [] : values(module.registry[0].arns)
   log_group_name  = module.service.log_group_name
 }

@@ -75,6 +75,12 @@ variable "upstream_ports" {
   default     = []
 }
 
+variable "scraper_security_group_ids" {
+  description = "Groups of a Prometheus in this VPC, which asks every task by itself."
+  type        = list(string)
+  default     = []
+}
+
 variable "tasks" {
   description = "Size and number of tasks."
   type = object({

@@ -3,7 +3,7 @@
 locals {
   # Each is an event of the server's log, by its name.
   watched = {
-    "audit-altered"   = { events = ["audit_trail_altered", "audit_chain_lost"], text = "The audit trail is not as it was written." }
+    "audit-altered"   = { events = ["audit_trail_altered", "audit_chain_lost", "audit_pruning_refused"], text = "The audit trail is not as it was written." }
     "audit-failed"    = { events = ["audit_write_failed", "audit_writer_stuck"], text = "Audit records could not be written; calls are refused meanwhile." }
     "circuit-opened"  = { events = ["upstream_circuit_opened"], text = "An API failed so often that it is not asked for a while." }
     "job-dead"        = { events = ["job_dead", "webhook_given_up"], text = "A job or a webhook was given up." }

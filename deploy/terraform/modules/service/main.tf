@@ -2,19 +2,18 @@
 # one, and put back by themselves when a deployment does not come up.
 
 locals {
-  # What the server does with a stop, in seconds: requests drain, then calls that outlive their
-  # callers end and the last audit records are written. Fargate waits 120 at most.
-  drain_seconds = 30
-  stop_seconds  = 90
+  # What the server does with a stop, in seconds, unless settings say otherwise: it leaves, requests drain,
+  # and calls that outlive their callers end. Then the last audit records are written.
+  going        = { MSIL_LEAVE_SECONDS = 5, MSIL_DRAIN_SECONDS = 30, MSIL_CALL_TIMEOUT_SECONDS = 30 }
+  stop_seconds = ceil(sum([for name, seconds in local.going : tonumber(lookup(var.settings, name, seconds))])) + 10
 
   environment = merge(
     {
-      HOST               = "0.0.0.0"
-      PORT               = "8000"
-      MSIL_DATA_DIR      = "/tmp"
-      MSIL_PUBLIC_URL    = var.public_url
-      MSIL_DRAIN_SECONDS = tostring(local.drain_seconds)
-      DATABASE_URL       = var.database_url
+      HOST            = "0.0.0.0"
+      PORT            = "8000"
+      MSIL_DATA_DIR   = "/tmp"
+      MSIL_PUBLIC_URL = var.public_url
+      DATABASE_URL    = var.database_url
     },
     var.database_read_url == "" ? {} : { DATABASE_READ_URL = var.database_read_url },
     var.settings,
@@ -90,6 +89,17 @@ resource "aws_vpc_security_group_ingress_rule" "balancer" {
   ip_protocol                  = "tcp"
 }
 
+resource "aws_vpc_security_group_ingress_rule" "scrapers" {
+  for_each = { for index, group in var.scraper_security_group_ids : tostring(index) => group }
+
+  security_group_id            = aws_security_group.this.id
+  description                  = "From Prometheus, to every task by itself"
+  referenced_security_group_id = each.value
+  from_port                    = 8000
+  to_port                      = 8000
+  ip_protocol                  = "tcp"
+}
+
 resource "aws_vpc_security_group_egress_rule" "balancer" {
   security_group_id            = var.balancer_security_group_id
   description                  = "To the tasks"
@@ -110,6 +120,7 @@ resource "aws_vpc_security_group_egress_rule" "upstreams" {
   ip_protocol       = "tcp"
 }
 
+# Revisions stay: the service may run, or go back to, one that the pipeline made of an older one.
 resource "aws_ecs_task_definition" "server" {
   family                   = var.name
   requires_compatibilities = ["FARGATE"]
@@ -118,7 +129,7 @@ resource "aws_ecs_task_definition" "server" {
   memory                   = var.memory
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task.arn
-  track_latest             = true
+  skip_destroy             = true
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -133,6 +144,8 @@ resource "aws_ecs_task_definition" "server" {
     name         = "mcp-server"
     command      = ["msil-mcp", "serve"]
     portMappings = [{ name = "http", containerPort = 8000, protocol = "tcp", appProtocol = "http" }]
+    # What opens a shell in a task has to write below the root.
+    readonlyRootFilesystem = !var.execute_command
 
     healthCheck = {
       command     = ["CMD", "python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=3)"]
@@ -142,6 +155,13 @@ resource "aws_ecs_task_definition" "server" {
       startPeriod = 60
     }
   })])
+
+  lifecycle {
+    precondition {
+      condition     = local.stop_seconds <= 120
+      error_message = "Fargate kills a task after 120 seconds: MSIL_LEAVE_SECONDS, MSIL_DRAIN_SECONDS and MSIL_CALL_TIMEOUT_SECONDS together may be 110."
+    }
+  }
 }
 
 # One command of the same image: `msil-mcp migrate` before a deployment, others by an override.
@@ -153,7 +173,7 @@ resource "aws_ecs_task_definition" "command" {
   memory                   = 1024
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task.arn
-  track_latest             = true
+  skip_destroy             = true
 
   runtime_platform {
     operating_system_family = "LINUX"

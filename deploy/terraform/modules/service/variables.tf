@@ -38,6 +38,11 @@ variable "client_security_group_ids" {
   type        = list(string)
 }
 
+variable "scraper_security_group_ids" {
+  description = "Groups of a Prometheus in this VPC, which asks every task by itself."
+  type        = list(string)
+}
+
 variable "upstream_ports" {
   description = "Ports of the APIs that tools call, beside 443."
   type        = list(number)

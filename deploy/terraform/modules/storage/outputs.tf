@@ -8,12 +8,13 @@ output "audit_bucket_name" {
   value       = aws_s3_bucket.audit.bucket
 }
 
+# Both are known only once the bucket lets them write.
 output "log_bucket_arn" {
   description = "Where access logs are kept."
   value       = aws_s3_bucket.logs.arn
+  depends_on  = [aws_s3_bucket_policy.logs]
 }
 
-# Known only once the bucket lets them write.
 output "log_bucket_name" {
   description = "Its name."
   value       = aws_s3_bucket_policy.logs.bucket
