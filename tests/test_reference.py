@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click import Command
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -17,6 +18,7 @@ RENDER = runpy.run_path(str(ROOT / "scripts" / "render_reference.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(path for path in (ROOT / "src").rglob("*") if path.suffix in {".py", ".toml"})
 COMMAND = re.compile(r"(?<!application_name=\")\bmsil-mcp ((?:[a-z]+-?)+)(?: ((?:[a-z]+-?)+))?")
+TYPED = re.compile(r"\bmsil-mcp ([a-z][^\n`|;&<>)]*)")
 VARIABLE = re.compile(r"\bMSIL_[A-Z][A-Z_]*[A-Z]\b")
 OF_TESTS = {"MSIL_REQUIRE_ALL"}
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
@@ -52,6 +54,40 @@ def test_commands_that_pages_and_messages_name_exist() -> None:
         ):
             missing.append(f"{path.relative_to(ROOT)}: msil-mcp {name} {below}")
     assert missing == []
+
+
+def options_named() -> Iterator[tuple[Path, list[str], str]]:
+    """Each option that a page gives our command, with the command's words before it."""
+    for page in PAGES:
+        for typed in TYPED.findall(page.read_text(encoding="utf-8")):
+            words = typed.split()
+            for at, word in enumerate(words):
+                if option := re.match(r"--[a-z][a-z-]*", word):
+                    yield page, words[:at], option[0]
+
+
+def options_of(commands: dict[str, Command], words: list[str]) -> set[str] | None:
+    """Every option of the command that the words name; None when they name none of ours."""
+    found = commands.get(words[0]) if words else None
+    if isinstance(found, TyperGroup):
+        found = found.commands.get(words[1]) if len(words) > 1 else None
+    return {option for one in found.params for option in one.opts} if found else None
+
+
+def test_options_that_pages_give_exist() -> None:
+    from msil_mcp.cli import build
+
+    commands = get_command(build()).commands
+    checked, missing = 0, []
+    for page, words, option in options_named():
+        known = options_of(commands, words)
+        if known is None:
+            continue
+        checked += 1
+        if option not in {*known, "--help"}:
+            missing.append(f"{page.relative_to(ROOT)}: msil-mcp {' '.join(words)} {option}")
+    assert missing == []
+    assert checked > 30
 
 
 def test_links_between_pages_lead_somewhere() -> None:

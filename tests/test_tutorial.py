@@ -179,8 +179,16 @@ def pages_in(entry: object) -> Iterator[str]:
             yield from pages_in(below)
 
 
-def test_every_page_is_in_the_navigation() -> None:
+def navigation() -> list[str]:
     nav = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
+    return list(pages_in(nav))
+
+
+def test_no_page_is_in_the_navigation_twice() -> None:
+    assert sorted(set(navigation())) == sorted(navigation())
+
+
+def test_every_page_is_in_the_navigation() -> None:
     there = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
     # A runbook is reached from its alert and from the list, a decision from the list.
     listed = {
@@ -190,4 +198,4 @@ def test_every_page_is_in_the_navigation() -> None:
             r"\]\(([\w-]+\.md)", (DOCS / folder / "README.md").read_text(encoding="utf-8")
         )
     }
-    assert there - set(pages_in(nav)) - listed == set()
+    assert there - set(navigation()) - listed == set()
