@@ -69,6 +69,25 @@ async def test_edited_arguments_take_another_approval(chatting: Product, booking
     assert "11:30" in str(booking.rows(booking_id(done["text"])))
 
 
+async def test_what_was_agreed_to_elsewhere_is_not_edited_any_more(
+    chatting: Product, booking: Booking
+) -> None:
+    talk, card = await asked(chatting, "09:30")
+    path = f"/api/approvals/{card['id']}/decision"
+    agreed = await chatting.request(
+        "POST", path, role="administrator", json={"decision": "approve"}
+    )
+    assert agreed.status == 200, agreed.body
+    waiting = (await talk.wait())["message"]["parts"]
+    [call] = [part for part in waiting if part["type"] == "tool_call"]
+    wanted = call["arguments"] | {"appointment_time": "11:30"}
+    edited = await talk.decide(card, "edit", arguments=wanted)
+    assert (edited.status, edited.json["code"]) == (409, "approval_not_open")
+    assert (await talk.decide(card, "approve")).status == 202
+    done = await talk.wait()
+    assert "09:30" in str(booking.rows(booking_id(done["text"])))
+
+
 async def test_the_same_request_in_another_conversation_is_asked_there_too(
     chatting: Product,
 ) -> None:

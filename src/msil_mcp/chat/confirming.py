@@ -79,6 +79,8 @@ class Confirmations:
         asked = await self._asked(principal, session_id, approval_id)
         approval = asked.approval
         if decision.choice == "edit":
+            if approval.standing != "pending":
+                raise ApprovalUsed(approval.standing)
             approval = await self._edit(
                 principal,
                 asked,
