@@ -84,6 +84,17 @@ def test_every_job_is_there_with_no_more_rights_than_it_needs(jobs: dict[str, An
     assert all("timeout-minutes" in job for job in jobs.values())
 
 
+def test_a_run_that_waits_for_approval_holds_up_no_other(jobs: dict[str, Any]) -> None:
+    whole = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    waiting = {name for name, job in jobs.items() if "environment" in job}
+    assert waiting == {"deploy-dev", "deploy-prod"}
+    assert "refs/heads/main' && github.run_id" in whole["concurrency"]["group"]
+    # What deploys to one place still does so one after the other.
+    assert {jobs[name]["concurrency"] for name in waiting} == {
+        "deploy-development", "deploy-production"
+    }  # fmt: skip
+
+
 def test_tests_report_their_coverage(jobs: dict[str, Any]) -> None:
     said = list(steps(jobs["test-mcp-server"]))
     assert ".ci/run" in said

@@ -287,6 +287,14 @@ def test_every_task_definition_of_ours_is_deployed_and_its_revisions_stay() -> N
     assert families == set(re.findall(r'register "(\$name[\w-]*)"', script))
 
 
+def test_the_guide_moves_the_standby_to_the_revision_that_terraform_leaves_alone() -> None:
+    (lifecycle,) = service().one("aws_ecs_service")["lifecycle"]
+    assert "task_definition" in lifecycle["ignore_changes"]
+    guide = (ROOT / "docs" / "guides" / "regions.md").read_text(encoding="utf-8")
+    name = text(modules()["envs/prod-standby"].locals["name"])
+    assert f"--service {name} --task-definition {name}" in guide
+
+
 def test_a_night_without_an_export_is_told() -> None:
     export = modules()["modules/export"]
     (filter_,) = export.of_type("aws_cloudwatch_log_metric_filter")
