@@ -292,3 +292,19 @@ async def test_a_large_public_document_is_put_in_force_whole(shared_product: Pro
     done = await apply(shared_product, draft, publish=True)
     assert done.status == 200, done.body
     assert (await fetch(shared_product, "/api/tools?bundle=github&limit=1"))["total"] > 850
+
+
+async def test_that_an_import_may_reach_inside_addresses_is_on_the_record(
+    shared_product: Product,
+) -> None:
+    draft = await draft_of(shared_product, series("Inside", look_inside={}))
+    looked_at = await apply(shared_product, draft)
+    at_once = await bring(shared_product, series("Inside too", look_further={}), "bundle=garage")
+    for action, target in (
+        ("document.drafted", draft["id"]),
+        ("document.imported", looked_at.json["spec"]),
+        ("document.imported", at_once.json["spec"]),
+    ):
+        query = "SELECT details FROM audit_records WHERE action = :a AND target = :t"
+        [record] = shared_product.query(query, a=action, t=target)
+        assert json.loads(record.details)["allow_private"] is True

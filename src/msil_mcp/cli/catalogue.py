@@ -94,7 +94,11 @@ async def import_at(at: Desk, request: ImportRequest, *, dry_run: bool = False) 
     async with at.database.unit_of_work() as session:
         report = await import_document(session, prepared, principal=at.principal, dry_run=dry_run)
     if report.changed and not dry_run:
-        await at.record("document.imported", target=report.spec, details=report.summary())
+        await at.record(
+            "document.imported",
+            target=report.spec,
+            details=report.summary() | {"allow_private": request.allow_private},
+        )
         for published in report.bundles_published:
             await at.record("bundle.published", target=published, details={"document": report.spec})
     return report

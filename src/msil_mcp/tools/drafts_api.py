@@ -97,7 +97,12 @@ async def create_draft(
     async with administering(request, principal) as change:
         change.session.add(draft)
         await request_reading(change.session, draft)
-        change.record("document.drafted", draft.id, source=draft.source)
+        change.record(
+            "document.drafted",
+            draft.id,
+            source=draft.source,
+            allow_private=options.allow_private,
+        )
     await announce(bus_of(request))
     return view_of(draft)
 
@@ -143,7 +148,7 @@ async def apply_draft(
         report = await import_draft(
             change.session, draft_id, prepared, selection=body.select, principal=principal
         )
-        note_import(change, report)
+        note_import(change, report, allow_private=prepared.request.allow_private)
     return ImportOut.model_validate(msgspec.to_builtins(report))
 
 
@@ -155,11 +160,11 @@ async def delete_draft(draft_id: DraftId, principal: Writer, request: Request) -
         change.record("document.draft_deleted", draft_id)
 
 
-def note_import(change: Administration, report: ImportReport) -> None:
-    """Record what an import did, if it did anything."""
+def note_import(change: Administration, report: ImportReport, *, allow_private: bool) -> None:
+    """Record what an import did, if it did anything, and whether it may reach inside addresses."""
     if not report.changed or report.dry_run:
         return
-    change.record("document.imported", report.spec, **report.summary())
+    change.record("document.imported", report.spec, **report.summary(), allow_private=allow_private)
     for published in report.bundles_published:
         change.record("bundle.published", published, document=report.spec)
 

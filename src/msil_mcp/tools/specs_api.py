@@ -129,5 +129,5 @@ async def import_spec(
         report = await import_document(
             change.session, prepared, principal=principal, dry_run=dry_run
         )
-        note_import(change, report)
+        note_import(change, report, allow_private=allow_private)
     return ImportOut.model_validate(msgspec.to_builtins(report))
