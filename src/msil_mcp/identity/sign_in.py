@@ -25,12 +25,13 @@ log = structlog.get_logger()
 
 
 class SignInRefused(Unauthenticated):
-    """No session for this username and password; `user_id` of whose the password is not."""
+    """No session for this username and password."""
 
     slug = "sign_in_refused"
 
     def __init__(self, user_id: int | None = None) -> None:
         super().__init__()
+        # Of the account that was tried, for the record; the answer must not tell that there is one.
         self.user_id = user_id
 
 

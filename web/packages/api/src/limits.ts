@@ -305,6 +305,14 @@ export const RolePatch = {
   }
 } as const;
 
+export const RotationBody = {
+  "overlap_seconds": {
+    "minimum": 0,
+    "maximum": 2592000,
+    "default": 86400
+  }
+} as const;
+
 export const SendBody = {
   "client_id": {
     "minLength": 1,
@@ -575,21 +583,5 @@ export const WebhookChange = {
     "minLength": 1,
     "maxLength": 2000,
     "default": ""
-  }
-} as const;
-
-export const msil_mcp__identity__keys_api__RotationBody = {
-  "overlap_seconds": {
-    "minimum": 0,
-    "maximum": 2592000,
-    "default": 86400
-  }
-} as const;
-
-export const msil_mcp__webhooks__api__RotationBody = {
-  "overlap_seconds": {
-    "minimum": 0,
-    "maximum": 2592000,
-    "default": 86400
   }
 } as const;

@@ -3600,28 +3600,6 @@ export interface components {
             used: number;
         };
         /**
-         * RotationBody
-         * @description How long the old key works beside the new one, in seconds; 0 ends it at once.
-         */
-        msil_mcp__identity__keys_api__RotationBody: {
-            /**
-             * Overlap Seconds
-             * @default 86400
-             */
-            overlap_seconds?: number;
-        };
-        /**
-         * RotationBody
-         * @description How long events carry a signature of the old secret too, in seconds.
-         */
-        msil_mcp__webhooks__api__RotationBody: {
-            /**
-             * Overlap Seconds
-             * @default 86400
-             */
-            overlap_seconds?: number;
-        };
-        /**
          * Neighbour
          * @description The record before or after in the same chain; `linked` when the hashes join.
          */
@@ -4414,6 +4392,17 @@ export interface components {
             name: string;
             /** Permissions */
             permissions: string[];
+        };
+        /**
+         * RotationBody
+         * @description How long the old one counts beside the new one, in seconds; 0 ends it at once.
+         */
+        RotationBody: {
+            /**
+             * Overlap Seconds
+             * @default 86400
+             */
+            overlap_seconds?: number;
         };
         /**
          * RouteView
@@ -5909,8 +5898,6 @@ export type SchemaModelCard = components['schemas']['ModelCard'];
 export type SchemaModelList = components['schemas']['ModelList'];
 export type SchemaModelView = components['schemas']['ModelView'];
 export type SchemaMoneyLeft = components['schemas']['MoneyLeft'];
-export type SchemaMsilMcpIdentityKeysApiRotationBody = components['schemas']['msil_mcp__identity__keys_api__RotationBody'];
-export type SchemaMsilMcpWebhooksApiRotationBody = components['schemas']['msil_mcp__webhooks__api__RotationBody'];
 export type SchemaNeighbour = components['schemas']['Neighbour'];
 export type SchemaNoteView = components['schemas']['NoteView'];
 export type SchemaOperationView = components['schemas']['OperationView'];
@@ -5961,6 +5948,7 @@ export type SchemaRoleBody = components['schemas']['RoleBody'];
 export type SchemaRolePatch = components['schemas']['RolePatch'];
 export type SchemaRoleSight = components['schemas']['RoleSight'];
 export type SchemaRoleView = components['schemas']['RoleView'];
+export type SchemaRotationBody = components['schemas']['RotationBody'];
 export type SchemaRouteView = components['schemas']['RouteView'];
 export type SchemaRunSummary = components['schemas']['RunSummary'];
 export type SchemaRunView = components['schemas']['RunView'];
@@ -8927,7 +8915,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["msil_mcp__identity__keys_api__RotationBody"];
+                "application/json": components["schemas"]["RotationBody"];
             };
         };
         responses: {
@@ -10658,7 +10646,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["msil_mcp__webhooks__api__RotationBody"];
+                "application/json": components["schemas"]["RotationBody"];
             };
         };
         responses: {
