@@ -1,5 +1,6 @@
 """What a person agreed to through another door, or in another process, is done all the same."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -110,3 +111,48 @@ async def test_an_agreed_call_is_made_however_long_the_bus_takes(
     slow = False
     done = await talk.wait()
     assert booking.rows(booking_id(done["text"]))
+
+
+async def test_a_run_decided_before_its_question_was_told_everywhere_goes_on_whole(
+    chatting: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = await opened(chatting)
+    await talk.say(order("16:30"))
+    assert chatting.app is not None
+    bus: Bus = chatting.app.state.bus
+    publish, slow = bus.publish, True
+
+    async def publish_at_last(topic: str, payload: bytes) -> int:
+        async def quick() -> bool:
+            return not (slow and topic.startswith("run:"))
+
+        await eventually(quick, within=20)
+        return await publish(topic, payload)
+
+    monkeypatch.setattr(bus, "publish", publish_at_last)
+    await talk.begin("9876543210, regular, yes")
+    run_id = talk.runs[-1]
+
+    async def in_state(state: str) -> None:
+        async def so() -> bool:
+            [run] = chatting.query("SELECT state FROM chat_runs WHERE id = :i", i=run_id)
+            return bool(run.state == state)
+
+        await eventually(so, within=10, every=0.2)
+
+    await in_state("waiting_approval")
+    [card] = (await talk.ask("GET", "/approvals")).json
+    async with asyncio.TaskGroup() as tasks:
+        deciding = tasks.create_task(talk.decide(card, "approve"))
+        await in_state("running")
+        slow = False
+    assert deciding.result().status == 202
+    assert (await talk.wait())["state"] == "succeeded"
+
+    async def recorded() -> bool:
+        """The end of the run is on the record."""
+        query = "SELECT action FROM audit_records WHERE run_id = :i AND kind = 'run'"
+        actions = {row.action for row in chatting.query(query, i=run_id)}
+        return actions == {"run.started", "run.succeeded"}
+
+    await eventually(recorded, within=5, every=0.2)

@@ -166,6 +166,8 @@ class LiveRuns:
             return False
         self._taken.add(run_id)
         try:
+            # What it said before is told to its end first: numbers follow each other.
+            await self._gone_from_here(run_id)
             publisher = await continued(parts.bus, run_id, so_far=so_far)
         finally:
             self._taken.discard(run_id)
@@ -199,6 +201,12 @@ class LiveRuns:
         self._waiting.pop(run_id, None)
         self._begin(turn)
         return True
+
+    async def _gone_from_here(self, run_id: str) -> None:
+        """Wait until a turn that has given the run up has ended."""
+        turn = self._live.get(run_id)
+        if turn is not None and turn.task is not None:
+            await asyncio.wait({turn.task})
 
     async def stop(self, principal: Principal, session_id: str, *, language: Language) -> ChatRun:
         """Ask the session's run to end, wherever it is made."""
