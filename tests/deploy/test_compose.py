@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvicorn
 import yaml
 
 from booking_api.settings import BookingSettings
@@ -158,6 +159,21 @@ def test_images_have_an_exact_version_and_ports_stay_on_this_machine(
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_nginx_is_new_enough_to_look_names_up_again(services: dict[str, Any]) -> None:
+    """A name is looked up once, at the start, without `resolve`, which is nginx's since 1.27.3."""
+    (version,) = re.findall(r":(\d+)\.(\d+)\.(\d+)", services["nginx"]["image"])
+    assert tuple(map(int, version)) >= (1, 27, 3)
+    told = (COMPOSE / "nginx.conf").read_text(encoding="utf-8")
+    assert {line.split()[2] for line in told.splitlines() if ":8000" in line} == {"resolve"}
+    assert "zone replicas" in told
+
+
+def test_idle_connections_end_before_the_servers_end_them() -> None:
+    told = (COMPOSE / "nginx.conf").read_text(encoding="utf-8")
+    (kept,) = re.findall(r"keepalive_timeout (\d+)s;", told)
+    assert int(kept) < uvicorn.Config("any").timeout_keep_alive
 
 
 def test_commands_of_the_product_exist(services: dict[str, Any]) -> None:

@@ -241,6 +241,12 @@ def test_tasks_are_given_settings_that_there_are() -> None:
     assert named - known == set()
 
 
+def test_a_secret_among_the_settings_is_refused() -> None:
+    (validation,) = modules()["modules/platform"].variables["settings"]["validation"]
+    refused = set(re.findall(r'"([A-Z_]+)"', validation["condition"]))
+    assert refused == runpy.run_path(str(ROOT / "scripts" / "render_chart_schema.py"))["secrets"]()
+
+
 def test_secrets_are_no_plain_variables() -> None:
     plain = set(re.findall(r"\b([A-Z][A-Z_]+) = ", service().locals["environment"]))
     secret = runpy.run_path(str(ROOT / "scripts" / "render_chart_schema.py"))["secrets"]()

@@ -49,6 +49,23 @@ variable "settings" {
   description = "Settings that are no secrets, by variable."
   type        = map(string)
   default     = {}
+
+  # Everybody who may look at a task definition reads what is here.
+  validation {
+    condition = length(setintersection(keys(var.settings), [
+      "ANTHROPIC_API_KEY",
+      "AZURE_OPENAI_API_KEY",
+      "DATABASE_READ_URL",
+      "DATABASE_URL",
+      "MSIL_API_KEY",
+      "MSIL_METRICS_TOKEN",
+      "MSIL_OIDC_CLIENT_SECRET",
+      "MSIL_SECRET_KEY",
+      "OPENAI_API_KEY",
+      "REDIS_URL",
+    ])) == 0
+    error_message = "A secret belongs into more_secrets, and the URLs of database and cache are made here."
+  }
 }
 
 variable "more_secrets" {
