@@ -83,10 +83,25 @@ async def test_pages_follow_each_other_without_gap_or_repetition(client, ten_cal
     assert seen == [f"c-{n}" for n in reversed(range(10))]
 
 
+async def test_a_page_goes_on_looking_for_words_until_it_is_full(client, ten_calls, monkeypatch):
+    monkeypatch.setattr(search, "SCANNED", 3)
+
+    found = (await client.get("/api/audit", params={"q": "BK2603010003"})).json()
+    first = (await client.get("/api/audit", params={"q": "MSIL-PUNE", "limit": 2})).json()
+    query = {"q": "MSIL-PUNE", "limit": 100, "cursor": first["next_cursor"]}
+    rest = (await client.get("/api/audit", params=query)).json()
+
+    assert [item["correlation_id"] for item in found["items"]] == ["c-3"]
+    assert found["next_cursor"] is rest["next_cursor"] is None
+    assert [item["correlation_id"] for item in first["items"]] == ["c-9", "c-7"]
+    assert [item["correlation_id"] for item in rest["items"]] == ["c-5", "c-3", "c-1"]
+
+
 async def test_a_search_for_words_goes_on_where_a_page_stopped_looking(
     client, ten_calls, monkeypatch
 ):
     monkeypatch.setattr(search, "SCANNED", 3)
+    monkeypatch.setattr(search, "PATIENCE_SECONDS", 0)
     pages, query = [], {"q": "BK2603010003"}
     while True:
         page = (await client.get("/api/audit", params=query)).json()

@@ -40,7 +40,7 @@ def _filters(
         Query(
             max_length=200,
             description="Words that occur in what the record says. With this or `who`, a page "
-            "looks through 50,000 records at most: it may be short, and its cursor goes on.",
+            "looks for about a second: it may be short then, and its cursor goes on.",
         ),
     ] = None,
     tool: Text = None,

@@ -1,5 +1,6 @@
 """Finding records: by caller, tool, outcome, subject, correlation id and time; newest first."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,9 @@ _Row = AuditRecordRow
 _At = Annotated[datetime, msgspec.Meta(tz=True)]
 _EXPORT_PAGE = 500
 SCANNED: Final = 50_000
-"""How many records one page looks through for words; its cursor goes on after them."""
+"""How many records are looked through for words at a time."""
+PATIENCE_SECONDS: Final = 1.0
+"""How long a page goes on looking until it is full; after that its cursor does."""
 _SAID: Final = (
     _Row.principal_name, _Row.tool, _Row.action, _Row.target, _Row.error, _Row.subjects,
     _Row.arguments, _Row.details, _Row.result,
@@ -103,7 +106,19 @@ class AuditRecords:
     async def matching(
         self, filters: Filters, *, cursor: str | None = None, limit: int = 50
     ) -> tuple[list[AuditRecordRow], str | None]:
-        """A page, newest first, and the cursor of the next."""
+        """A page, newest first, and the cursor of the next; it is full, the last, or late."""
+        found: list[AuditRecordRow] = []
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            rows, cursor = await self._window(filters, cursor=cursor, limit=limit - len(found))
+            found += rows
+            if cursor is None or len(found) == limit or time.monotonic() >= until:
+                return found, cursor
+
+    async def _window(
+        self, filters: Filters, *, cursor: str | None, limit: int
+    ) -> tuple[list[AuditRecordRow], str | None]:
+        """What is found in one go, and where to go on."""
         query = _ordered(_select(filters, cursor))
         end = await self._end_of_scan(filters, cursor) if filters.reads_each else None
         if end is not None:

@@ -6402,7 +6402,7 @@ export interface operations {
                 origin?: ("mcp" | "chat" | "rest" | "batch") | null;
                 outcome?: ("succeeded" | "failed" | "denied" | "needs_confirmation" | "unknown") | null;
                 principal_id?: string | null;
-                /** @description Words that occur in what the record says. With this or `who`, a page looks through 50,000 records at most: it may be short, and its cursor goes on. */
+                /** @description Words that occur in what the record says. With this or `who`, a page looks for about a second: it may be short then, and its cursor goes on. */
                 q?: string | null;
                 rule?: string | null;
                 session_id?: string | null;
@@ -6534,7 +6534,7 @@ export interface operations {
                 origin?: ("mcp" | "chat" | "rest" | "batch") | null;
                 outcome?: ("succeeded" | "failed" | "denied" | "needs_confirmation" | "unknown") | null;
                 principal_id?: string | null;
-                /** @description Words that occur in what the record says. With this or `who`, a page looks through 50,000 records at most: it may be short, and its cursor goes on. */
+                /** @description Words that occur in what the record says. With this or `who`, a page looks for about a second: it may be short then, and its cursor goes on. */
                 q?: string | null;
                 rule?: string | null;
                 session_id?: string | null;
