@@ -183,6 +183,17 @@ def test_any_text_can_be_masked_twice(text):
     assert mask_text(mask_text(text)) == mask_text(text)
 
 
+VALUES = ("98765 43210", "2341 2341 2346", "MH-1-A-1", "DL8CAB7890", "ABCPE1234F", "22BH1234AA")
+PIECES = (*VALUES, "98765", "43210", "2341", "MH", "ABCPE", "BH", "12", "3", "x", " ", "-", ".")
+
+
+@settings(deadline=None, derandomize=True, max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_quick_look_overlooks_nothing(text):
+    """Only text of ASCII alone gets it."""
+    assert mask_text(text) == mask_text(f"{text}\n€").removesuffix("\n€")
+
+
 def test_check_digits_hold_only_for_the_right_one():
     assert [d for d in "0123456789" if verhoeff_holds("23412341234" + d)] == ["6"]
     assert [d for d in "0123456789" if luhn_holds("411111111111111" + d)] == ["1"]

@@ -37,6 +37,11 @@ _FROM_A_DIGIT: Final = re.compile(
     )""",
     re.VERBOSE,
 )
+# What any of these needs, in the shape of the text: digits as 9, letters as A, no separators.
+_SHAPE: Final = {
+    code: "9" if chr(code).isdigit() else "A" if chr(code).isalpha() else "." for code in range(128)
+} | dict.fromkeys(map(ord, " -"))
+_TELLING_SHAPES: Final = ("9" * 10, "AA9A", "AA99A", "A9999A")
 _CARD: Final = re.compile(
     r"(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,7}|3[47]\d\d([ -]?)\d{6}\2\d{5}|\d{13,19})(?![A-Za-z\d])"
 )
@@ -99,10 +104,16 @@ def mask_text(text: str, kinds: Set[str] = ALL) -> str:
         text = _mask_secrets(text)
     if "@" in text and "email" in kinds:
         text = _mask_emails(text)
-    if _IN_NUMBERS.isdisjoint(kinds):
+    if _IN_NUMBERS.isdisjoint(kinds) or (text.isascii() and not _may_hold_numbers(text)):
         return text
     found = _FROM_A_DIGIT.search(text)
     return text if found is None else _mask_numbers(text, found, kinds)
+
+
+def _may_hold_numbers(text: str) -> bool:
+    """False where no number, plate or account can be; far faster than looking for them."""
+    shape = text.translate(_SHAPE)
+    return any(telling in shape for telling in _TELLING_SHAPES)
 
 
 def _mask_secrets(text: str) -> str:
@@ -169,9 +180,9 @@ def _mask_numbers(text: str, found: re.Match[str] | None, kinds: Set[str]) -> st
     while found is not None:
         start, end = found.span()
         if found.lastgroup == "number":
-            if uuids is None:
-                uuids = [match.span() for match in _UUID.finditer(text)]
             for first, last, hint in _in_run(text, start, end, kinds):
+                if uuids is None:
+                    uuids = [match.span() for match in _UUID.finditer(text)]
                 if not any(low <= first < high for low, high in uuids):
                     parts += (text[done:first], hint)
                     done = last

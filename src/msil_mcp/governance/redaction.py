@@ -12,13 +12,18 @@ from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult
 # Terminal sequences, then C0 but tab and line breaks, DEL and C1.
 ANSI: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?")
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-# The same inside JSON text, where they stand as escapes, or raw above ASCII.
+# The same inside JSON text, where they stand as escapes, or raw from DEL on.
 SUSPECT: Final = re.compile(r"\\u00(?:[01789]|7[fF])|\\[bf]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clean(text: str) -> str:
     """Text that a terminal or a log shows as it is."""
     return CONTROL.sub("", ANSI.sub("", text))
+
+
+def _is_plain(json_text: str) -> bool:
+    """Whether there is neither an escape nor anything but printable ASCII in it."""
+    return json_text.isascii() and "\\" not in json_text and "\x7f" not in json_text
 
 
 def _clean_value(value: Any) -> Any:
@@ -46,7 +51,7 @@ class Redact:
         text = result.text
         structured = result.structured
         if structured is not None:
-            if SUSPECT.search(text):
+            if not _is_plain(text) and SUSPECT.search(text):
                 text = _encode(_clean_value(msgspec.json.decode(structured)))
         else:
             text = clean(text)
