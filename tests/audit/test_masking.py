@@ -183,7 +183,8 @@ def test_any_text_can_be_masked_twice(text):
     assert mask_text(mask_text(text)) == mask_text(text)
 
 
-VALUES = ("98765 43210", "2341 2341 2346", "MH-1-A-1", "DL8CAB7890", "ABCPE1234F", "22BH1234AA")
+PLATES = ("MH-1-A-1", "MH12AB1234", "DL8CAB7890", "22BH1234AA")
+VALUES = ("98765 43210", "2341 2341 2346", "ABCPE1234F", *PLATES)
 PIECES = (*VALUES, "98765", "43210", "2341", "MH", "ABCPE", "BH", "12", "3", "x", " ", "-", ".")
 
 
