@@ -263,6 +263,21 @@ def going_seconds(chart: Rendered) -> float:
     return float(leaves + settings.drain_seconds + settings.call_timeout_seconds)
 
 
+def test_the_tools_of_the_demonstration_are_imported_and_then_shown(dev: Rendered) -> None:
+    from msil_mcp.cli import build
+
+    jobs = []
+    for job in dev.of_kind("Job"):
+        notes = job["metadata"]["annotations"]
+        if "post-install" in notes["helm.sh/hook"]:
+            (container,) = job["spec"]["template"]["spec"]["containers"]
+            jobs.append((int(notes["helm.sh/hook-weight"]), container["args"]))
+    (_, imported), (_, shown) = sorted(jobs)
+    assert (imported[0], shown) == ("import", ["roles", "expose", "user", "bundle:service_booking"])
+    assert imported[imported.index("--bundle") + 1] == "service_booking"
+    assert "expose" in get_command(build()).commands["roles"].commands
+
+
 def test_a_pod_that_goes_has_the_time_its_server_may_take(chart: Rendered) -> None:
     spec = server_pod(chart)["spec"]
     (server,) = spec["containers"]
