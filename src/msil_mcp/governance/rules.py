@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from msil_mcp.errors import Conflict, MsilError, NotFound
+from msil_mcp.errors import Conflict, Forbidden, MsilError, NotFound
 from msil_mcp.openapi.validation import InvalidArguments
 from msil_mcp.tools.call import ToolCall, ToolInvoker, ToolResult, refused
 from msil_mcp.tools.snapshot import SnapshotStore
@@ -29,11 +29,18 @@ class ToolChanged(Conflict):
         super().__init__(name=name)
 
 
+class CallerGone(Forbidden):
+    """Whose conversation it is was disabled, or has lost a role, since it was begun."""
+
+    slug = "caller_gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Authorize:
     """Refuses what the caller may not see, by the decision that filters tools/list.
 
-    Fails closed: a snapshot that may have missed a change refuses everything.
+    Fails closed: a snapshot that may have missed a change refuses everything. Other doors know
+    who is calling just now; a conversation goes on without its person, so that is asked again.
     """
 
     snapshots: SnapshotStore
@@ -45,6 +52,8 @@ class Authorize:
             snapshot = self.snapshots.current()
         except MsilError as error:
             return refused(error, rule="authorize")
+        if call.origin == "chat" and not snapshot.identity.still_has(call.principal):
+            return refused(CallerGone(), rule="authorize")
         current = snapshot.tools.get(call.tool.name)
         if current is None or not snapshot.sees(call.principal, current):
             return refused(UnknownTool(call.tool.name), rule="authorize")
