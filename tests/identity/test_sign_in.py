@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from identity.conftest import PASSWORD
 from msil_mcp.db.database import utc_now
+from msil_mcp.identity import passwords
 from msil_mcp.identity.sign_in import pause_after
 from msil_mcp.identity.tables import User
 
@@ -120,6 +121,25 @@ async def test_many_guesses_at_once_are_no_more_than_five(world):
     count, until = await failures(world)
     assert count == 5
     assert until is not None
+
+
+async def test_a_flood_of_guesses_is_sent_away_and_nobody_is_charged_for_it(world, monkeypatch):
+    await world.user()
+    monkeypatch.setattr(passwords, "MOST_WAITING", 2)
+    statuses = []
+
+    async def guess(username, password):
+        statuses.append((await world.login(username, password)).status_code)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(guess, "nobody", "wrong")
+        for _ in range(10):
+            tasks.start_soon(guess, "asha", PASSWORD)
+
+    assert 429 in statuses
+    assert (await world.login()).status_code == 200
+    assert await failures(world) == (0, None)
 
 
 async def test_administrator_lifts_a_lock_by_setting_a_new_password(world):

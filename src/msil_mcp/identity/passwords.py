@@ -2,19 +2,22 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from msil_mcp.errors import Unprocessable
+from msil_mcp.errors import TooManyRequests, Unprocessable
 
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 256
 AT_ONCE = 2
 MEMORY_KIB = 19_456
 PASSES = 2
+MOST_WAITING = 100
+"""Sign-ins that may wait for their turn, about two seconds' worth."""
 
 Result = TypeVar("Result")
 
@@ -26,6 +29,15 @@ class WeakPassword(Unprocessable):
 
     def __init__(self) -> None:
         super().__init__(least=MIN_CHARACTERS, most=MAX_CHARACTERS)
+
+
+class SignInsBusy(TooManyRequests):
+    """More people, or programs, try to sign in than can be told apart in time."""
+
+    slug = "sign_ins_busy"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=5)
 
 
 def generate_password() -> str:
@@ -40,6 +52,21 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._nobody: str | None = None
+        self._signing_in = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Held while somebody signs in; SignInsBusy when nobody else may wait.
+
+        Taken before an attempt is charged, so that whoever is sent away has not failed.
+        """
+        if self._signing_in >= MOST_WAITING:
+            raise SignInsBusy
+        self._signing_in += 1
+        try:
+            yield
+        finally:
+            self._signing_in -= 1
 
     async def hash(self, password: str) -> str:
         """An encoded argon2id hash, or WeakPassword."""

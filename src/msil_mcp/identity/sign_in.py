@@ -38,10 +38,11 @@ class SignInRefused(Unauthenticated):
 async def sign_in(
     database: Database, *, username: str, password: str, passwords: Passwords
 ) -> User:
-    """The user whose password this is, or SignInRefused."""
-    async with database.unit_of_work() as session:
-        user = await _charge(session, username=username.casefold(), now=utc_now())
-    matches = await passwords.matches(user.password_hash if user else None, password)
+    """The user whose password this is, or SignInRefused; SignInsBusy where too many wait."""
+    with passwords.place():
+        async with database.unit_of_work() as session:
+            user = await _charge(session, username=username.casefold(), now=utc_now())
+        matches = await passwords.matches(user.password_hash if user else None, password)
     if user is None or not matches:
         user_id = user.id if user else None
         log.warning("sign_in_refused", user_id=user_id)
