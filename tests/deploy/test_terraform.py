@@ -329,6 +329,18 @@ def test_watched_events_are_logged_by_the_server() -> None:
     assert {event for event in watched if not re.search(rf'\(\s*"{event}"', sources)} == set()
 
 
+def test_every_alarm_says_where_it_is_told_what_to_do() -> None:
+    alarms = [one for _, one in each_resource() if one.type == "aws_cloudwatch_metric_alarm"]
+    told = [text(one.body["alarm_description"]) for one in alarms]
+    told = [one for one in told if one != "${each.value.text}"]
+    watched = service().locals["watched"]
+    told += [text(watched[name]["text"]) for name in watched.keys() - NOTES]
+    assert len(told) >= 15
+    pages = [re.findall(r"docs/[\w/-]+\.md$", one) for one in told]
+    assert [one for one, page in zip(told, pages, strict=True) if not page] == []
+    assert [page for (page,) in pages if not (ROOT / page).is_file()] == []
+
+
 def test_the_balancer_asks_for_readiness_and_sticks_to_nothing() -> None:
     group = modules()["modules/balancer"].one("aws_lb_target_group")
     (check,), (stickiness,) = group["health_check"], group["stickiness"]

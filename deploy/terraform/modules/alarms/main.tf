@@ -45,7 +45,7 @@ resource "aws_sns_topic_subscription" "email" {
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-errors"
-  alarm_description   = "More than one answer in a hundred is a server error."
+  alarm_description   = "More than one answer in a hundred is a server error. docs/runbooks/error-budget-burn.md"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 1
   evaluation_periods  = 5
@@ -100,7 +100,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 
 resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   alarm_name          = "${var.name}-unhealthy"
-  alarm_description   = "A task does not answer /ready."
+  alarm_description   = "A task does not answer /ready. docs/runbooks/dependency-down.md"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "UnHealthyHostCount"
   dimensions          = local.targets
@@ -116,7 +116,7 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
 
 resource "aws_cloudwatch_metric_alarm" "latency" {
   alarm_name          = "${var.name}-latency"
-  alarm_description   = "Answers begin late: P95 over ${var.latency_seconds} s."
+  alarm_description   = "Answers begin late: P95 over ${var.latency_seconds} s. docs/runbooks/latency-budget-burn.md"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "TargetResponseTime"
   dimensions          = local.targets
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_metric_alarm" "database_cpu" {
   for_each = var.database_identifiers
 
   alarm_name          = "${var.name}-database-cpu-${each.key}"
-  alarm_description   = "The database's CPU is above 80 percent."
+  alarm_description   = "The database's CPU is above 80 percent. docs/runbooks/database-slow.md"
   namespace           = "AWS/RDS"
   metric_name         = "CPUUtilization"
   dimensions          = { DBInstanceIdentifier = each.value }
@@ -152,7 +152,7 @@ resource "aws_cloudwatch_metric_alarm" "database_storage" {
   for_each = var.database_identifiers
 
   alarm_name          = "${var.name}-database-storage-${each.key}"
-  alarm_description   = "Less than 5 GiB of the database's storage are free: it grows by itself up to its limit only."
+  alarm_description   = "Less than 5 GiB of the database's storage are free: it grows by itself up to its limit only. docs/runbooks/machine-full.md"
   namespace           = "AWS/RDS"
   metric_name         = "FreeStorageSpace"
   dimensions          = { DBInstanceIdentifier = each.value }
@@ -169,7 +169,7 @@ resource "aws_cloudwatch_metric_alarm" "database_connections" {
   for_each = var.database_identifiers
 
   alarm_name          = "${var.name}-database-connections-${each.key}"
-  alarm_description   = "Four fifths of the database's connections are taken."
+  alarm_description   = "Four fifths of the database's connections are taken. docs/runbooks/database-connections-low.md"
   namespace           = "AWS/RDS"
   metric_name         = "DatabaseConnections"
   dimensions          = { DBInstanceIdentifier = each.value }
@@ -186,7 +186,7 @@ resource "aws_cloudwatch_metric_alarm" "replica_lag" {
   count = var.replica_identifier == "" ? 0 : 1
 
   alarm_name          = "${var.name}-replica-lag"
-  alarm_description   = "The replica is more than ${var.replica_lag_seconds} s behind."
+  alarm_description   = "The replica is more than ${var.replica_lag_seconds} s behind. docs/runbooks/dependency-down.md"
   namespace           = "AWS/RDS"
   metric_name         = "ReplicaLag"
   dimensions          = { DBInstanceIdentifier = var.replica_identifier }
@@ -204,7 +204,7 @@ resource "aws_cloudwatch_metric_alarm" "cache_cpu" {
   for_each = toset(var.cache_node_ids)
 
   alarm_name          = "${var.name}-cache-cpu-${each.key}"
-  alarm_description   = "The cache's engine is above 80 percent of its one core."
+  alarm_description   = "The cache's engine is above 80 percent of its one core. docs/guides/postgresql-and-redis.md"
   namespace           = "AWS/ElastiCache"
   metric_name         = "EngineCPUUtilization"
   dimensions          = { CacheClusterId = each.key }

@@ -101,7 +101,7 @@ resource "aws_cloudwatch_log_metric_filter" "sent" {
 # A day and two hours, so that a night that is a little late is none that is missing.
 resource "aws_cloudwatch_metric_alarm" "missing" {
   alarm_name          = "${var.name}-audit-export-missing"
-  alarm_description   = "No audit records came to the locked bucket for more than a day; in a new environment, not yet."
+  alarm_description   = "No audit records came to the locked bucket for more than a day; in a new environment, not yet. docs/guides/ecs.md"
   namespace           = "msil-mcp/${var.name}"
   metric_name         = aws_cloudwatch_log_metric_filter.sent.name
   statistic           = "Sum"

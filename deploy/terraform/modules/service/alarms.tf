@@ -3,12 +3,12 @@
 locals {
   # Each is an event of the server's log, by its name.
   watched = {
-    "audit-altered"   = { events = ["audit_trail_altered", "audit_chain_lost", "audit_pruning_refused"], text = "The audit trail is not as it was written." }
-    "audit-failed"    = { events = ["audit_write_failed", "audit_writer_stuck"], text = "Audit records could not be written; calls are refused meanwhile." }
-    "circuit-opened"  = { events = ["upstream_circuit_opened"], text = "An API failed so often that it is not asked for a while." }
-    "job-dead"        = { events = ["job_dead", "webhook_given_up"], text = "A job or a webhook was given up." }
-    "request-failed"  = { events = ["request_failed", "mcp_request_failed", "tool_call_broke"], text = "A request broke inside the server." }
-    "account-attacks" = { events = ["account_locked"], text = "An account was locked after wrong passwords." }
+    "audit-altered"   = { events = ["audit_trail_altered", "audit_chain_lost", "audit_pruning_refused"], text = "The audit trail is not as it was written. docs/runbooks/audit-altered.md" }
+    "audit-failed"    = { events = ["audit_write_failed", "audit_writer_stuck"], text = "Audit records could not be written; calls are refused meanwhile. docs/runbooks/audit-failing.md" }
+    "circuit-opened"  = { events = ["upstream_circuit_opened"], text = "An API failed so often that it is not asked for a while. docs/runbooks/circuit-open.md" }
+    "job-dead"        = { events = ["job_dead", "webhook_given_up"], text = "A job or a webhook was given up. docs/runbooks/jobs-dead.md" }
+    "request-failed"  = { events = ["request_failed", "mcp_request_failed", "tool_call_broke"], text = "A request broke inside the server. docs/runbooks/error-budget-burn.md" }
+    "account-attacks" = { events = ["account_locked"], text = "An account was locked after wrong passwords. docs/runbooks/credentials-refused.md" }
   }
 }
 
@@ -47,7 +47,7 @@ resource "aws_cloudwatch_metric_alarm" "load" {
   for_each = { cpu = "CPUUtilization", memory = "MemoryUtilization" }
 
   alarm_name          = "${var.name}-tasks-${each.key}"
-  alarm_description   = "The tasks' ${each.key} stays above 85 percent although there may be more of them."
+  alarm_description   = "The tasks' ${each.key} stays above 85 percent although there may be more of them. docs/runbooks/machine-full.md"
   namespace           = "AWS/ECS"
   metric_name         = each.value
   dimensions          = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this.name }
@@ -65,7 +65,7 @@ resource "aws_cloudwatch_metric_alarm" "running" {
   count = var.min_tasks > 0 ? 1 : 0
 
   alarm_name          = "${var.name}-tasks-running"
-  alarm_description   = "Fewer tasks run than there should be at least."
+  alarm_description   = "Fewer tasks run than there should be at least. docs/runbooks/down.md"
   namespace           = "ECS/ContainerInsights"
   metric_name         = "RunningTaskCount"
   dimensions          = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this.name }
