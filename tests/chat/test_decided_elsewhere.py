@@ -1,7 +1,7 @@
 """What a person agreed to through another door, or in another process, is done all the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -9,47 +9,51 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from chat.conversing import Conversation, booking_id, opened, order
+from chat.conversing import Conversation, booking_id, by_model, opened, order
+from databases import Templates, settings_for
+from locking import until_waiting
 from msil_mcp.bus import Bus
 from msil_mcp.chat.models import ChatRun
 from msil_mcp.db.database import Database, database_url, utc_now
-from msil_mcp.governance.approvals import Approvals
+from msil_mcp.governance.approvals import Approval, Approvals
 from msil_mcp.identity.authentication import cli_principal
 from product.polling import eventually
-from running import Booking, Product
+from running import Booking, Product, product
 
 pytestmark = pytest.mark.anyio
+ELSEWHERE = ("Hinjewadi, Pune", "Whitefield, Bengaluru")
+"""At a dealer whose seats no other test takes."""
 
 
-async def questioned(product: Product, time: str) -> tuple[Conversation, str]:
+async def questioned(on: Product, time: str) -> tuple[Conversation, str]:
     """A conversation that waits for a person, and the id of what it asks."""
-    talk = await opened(product)
-    await talk.say(order(time))
+    talk = await opened(on)
+    await talk.say(order(time).replace(*ELSEWHERE))
     waiting = await talk.say("9876543210, regular, yes")
     [card] = waiting["approvals"]
     return talk, card["id"]
 
 
 @asynccontextmanager
-async def elsewhere(product: Product) -> AsyncIterator[Database]:
+async def elsewhere(on: Product) -> AsyncIterator[Database]:
     """The database as a command beside the server has it."""
-    database = Database(database_url(product.settings))
+    database = Database(database_url(on.settings))
     try:
         yield database
     finally:
         await database.close()
 
 
-async def decide(product: Product, approval_id: str, *, accepted: bool) -> None:
-    async with elsewhere(product) as database:
-        store = Approvals(database=database, settings=product.settings)
+async def decide(on: Product, approval_id: str, *, accepted: bool) -> None:
+    async with elsewhere(on) as database:
+        store = Approvals(database=database, settings=on.settings)
         await store.decide(approval_id, principal=cli_principal(), accepted=accepted, via="cli")
 
 
 async def test_a_message_right_after_an_agreement_does_not_withdraw_it(
     chatting: Product, booking: Booking
 ) -> None:
-    talk, approval_id = await questioned(chatting, "10:00")
+    talk, approval_id = await questioned(chatting, "11:30")
     await decide(chatting, approval_id, accepted=True)
     refused = await talk.ask("POST", "/turns", json={"text": "Thank you"})
     assert (refused.status, refused.json["code"]) == (409, "chat_run_active")
@@ -117,7 +121,7 @@ async def test_a_run_decided_before_its_question_was_told_everywhere_goes_on_who
     chatting: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = await opened(chatting)
-    await talk.say(order("16:30"))
+    await talk.say(order("16:30").replace(*ELSEWHERE))
     assert chatting.app is not None
     bus: Bus = chatting.app.state.bus
     publish, slow = bus.publish, True
@@ -156,3 +160,49 @@ async def test_a_run_decided_before_its_question_was_told_everywhere_goes_on_who
         return actions == {"run.started", "run.succeeded"}
 
     await eventually(recorded, within=5, every=0.2)
+
+
+@pytest.fixture
+def narrow(templates: Templates, booking_url: str, paced_model: str) -> Iterator[Product]:
+    """The product with few connections to PostgreSQL."""
+    with templates.clone("postgresql") as url:
+        settings = settings_for(url, database_pool_size=2, **by_model(paced_model))
+        with product(settings, booking_url=booking_url) as running:
+            yield running
+
+
+async def test_what_is_agreed_to_while_somebody_edits_it_is_done_as_it_was(
+    narrow: Product, booking: Booking
+) -> None:
+    talk, approval_id = await questioned(narrow, "14:30")
+    [call] = [
+        part for part in (await talk.wait())["message"]["parts"] if part["type"] == "tool_call"
+    ]
+    wanted = call["arguments"] | {"appointment_time": "15:30"}
+    async with (
+        elsewhere(narrow) as database,
+        asyncio.TaskGroup() as tasks,
+        database.sessions() as deciding,
+    ):
+        approval = await deciding.get_one(Approval, approval_id, with_for_update=True)
+        editing = tasks.create_task(talk.decide({"id": approval_id}, "edit", arguments=wanted))
+        await until_waiting(database)
+        approval.state, approval.decided_at = "approved", utc_now()
+        await deciding.commit()
+    refused = editing.result()
+    assert (refused.status, refused.json["code"]) == (409, "approval_not_open")
+
+    async def done() -> bool:
+        return bool((await talk.wait())["state"] == "succeeded")
+
+    await eventually(done, within=10, every=0.2)
+    assert "14:30" in str(booking.rows(booking_id((await talk.wait())["text"])))
+
+
+async def test_as_many_decide_at_once_as_like(narrow: Product) -> None:
+    talk = await opened(narrow)
+    async with asyncio.timeout(15):
+        replies = await asyncio.gather(
+            *(talk.decide({"id": f"ap_{number}"}, "approve") for number in range(12))
+        )
+    assert {(reply.status, reply.json["code"]) for reply in replies} == {(404, "unknown_approval")}

@@ -22,7 +22,14 @@ from msil_mcp.chat.transcript import Transcript
 from msil_mcp.chat.turn import TurnParts
 from msil_mcp.chat.turn_errors import BadEdit
 from msil_mcp.db.database import translated_errors, utc_now
-from msil_mcp.governance.approvals import Approval, Approvals, ApprovalUsed, UnknownApproval
+from msil_mcp.errors import MsilError
+from msil_mcp.governance.approvals import (
+    Approval,
+    Approvals,
+    ApprovalUsed,
+    UnknownApproval,
+    answer,
+)
 from msil_mcp.locales import Language, Message
 from msil_mcp.openapi.validation import InvalidArguments
 from msil_mcp.principal import Principal
@@ -113,9 +120,10 @@ class Confirmations:
         with translated_errors():
             async with self.parts.database.reading() as session:
                 chat = await Sessions(session).owned_by(principal, session_id, lock=False)
-                approval = await self.approvals.get(approval_id, principal=principal)
-                if approval.session_id != session_id:
-                    raise UnknownApproval
+            approval = await self.approvals.get(approval_id, principal=principal)
+            if approval.session_id != session_id:
+                raise UnknownApproval
+            async with self.parts.database.reading() as session:
                 run = await session.get(ChatRun, approval.run_id)
                 if run is None or run.state != "waiting_approval":
                     raise ApprovalUsed(approval.standing)
@@ -165,33 +173,69 @@ class Confirmations:
         if confirmation is None:
             raise BadEdit(problem=_problem(call, result))
         if confirmation.approval_id != asked.part.approval_id:
-            await self._replace(asked, wanted, confirmation.approval_id)
-            old = await self.approvals.decide(
-                asked.part.approval_id,
-                principal=principal,
-                accepted=False,
-                via="chat",
-                reason=Message("approval.reasons.edited").told(asked.said_in(language)),
-            )
+            reason = Message("approval.reasons.edited").told(asked.said_in(language))
+            try:
+                old = await self._replace(
+                    principal, asked, wanted, confirmation.approval_id, reason=reason
+                )
+            except MsilError:
+                # The run has ended, or goes on with what somebody has decided meanwhile.
+                await self._take_back(principal, asked, confirmation.approval_id, reason=reason)
+                raise
+            self.approvals.on_event("denied")
             await decided(old)
             said_in = asked.said_in(language)
             chunks = wire.approval_request(asked.call.call_id, confirmation, language=said_in)
             await self._show(asked.run, chunks, language=said_in)
         return await self.approvals.get(confirmation.approval_id, principal=principal)
 
-    async def _replace(self, asked: Asked, arguments: dict[str, Any], approval_id: str) -> None:
-        """The call is the changed one from here on."""
+    async def _replace(
+        self,
+        principal: Principal,
+        asked: Asked,
+        arguments: dict[str, Any],
+        approval_id: str,
+        *,
+        reason: str,
+    ) -> Approval:
+        """The call is the changed one from here on, and what was asked before is declined."""
         with translated_errors():
             async with self.parts.database.unit_of_work() as session:
                 run = await session.get_one(ChatRun, asked.run.id, with_for_update=True)
                 if run.state != "waiting_approval" or run.assistant_message_id is None:
                     raise RunLost
+                old = await answer(
+                    session,
+                    asked.part.approval_id,
+                    principal=principal,
+                    accepted=False,
+                    via="chat",
+                    reason=reason,
+                )
                 message = await session.get_one(ChatMessage, run.assistant_message_id)
                 transcript = Transcript(message.parts)
                 transcript.change_call(
                     asked.call.call_id, arguments=arguments, approval_id=approval_id
                 )
                 await change_content(session, message.id, parts=transcript.parts, status="partial")
+        return old
+
+    async def _take_back(
+        self, principal: Principal, asked: Asked, approval_id: str, *, reason: str
+    ) -> None:
+        """Decline what no call waits for; the run would wait for it all the same."""
+        with translated_errors():
+            async with self.parts.database.unit_of_work() as session:
+                run = await session.get_one(ChatRun, asked.run.id, with_for_update=True)
+                if await _waiting_call(session, run, approval_id) is None:
+                    await answer(
+                        session,
+                        approval_id,
+                        principal=principal,
+                        accepted=False,
+                        via="chat",
+                        reason=reason,
+                    )
 
     async def _show(self, run: ChatRun, chunks: list[str], *, language: Language) -> None:
         async with self.parts.database.reading() as session:

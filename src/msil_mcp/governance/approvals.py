@@ -234,18 +234,14 @@ class Approvals:
         person sits there; by REST only who signed in. For others' calls it takes approvals:decide.
         """
         async with self._changing() as session:
-            approval = await _found(session, approval_id, for_update=True)
-            if not _may_decide(approval, principal=principal, via=via):
-                raise UnknownApproval
-            if approval.principal_id == principal.id and not _in_person(principal, via=via):
-                raise SelfApproval
-            if approval.standing != "pending":
-                raise ApprovalUsed(approval.standing)
-            approval.state = "approved" if accepted else "declined"
-            approval.decided_at = utc_now()
-            approval.decided_by = principal.id
-            approval.decided_via = via
-            approval.reason = reason
+            approval = await answer(
+                session,
+                approval_id,
+                principal=principal,
+                accepted=accepted,
+                via=via,
+                reason=reason,
+            )
         self.on_event("approved" if accepted else "denied")
         return approval
 
@@ -277,6 +273,31 @@ async def _found(session: AsyncSession, approval_id: str, *, for_update: bool = 
     approval = await session.get(Approval, approval_id, with_for_update=for_update or None)
     if approval is None:
         raise UnknownApproval
+    return approval
+
+
+async def answer(
+    session: AsyncSession,
+    approval_id: str,
+    *,
+    principal: Principal,
+    accepted: bool,
+    via: Via,
+    reason: str | None,
+) -> Approval:
+    """Record a person's answer in the caller's transaction; ApprovalUsed if there is one."""
+    approval = await _found(session, approval_id, for_update=True)
+    if not _may_decide(approval, principal=principal, via=via):
+        raise UnknownApproval
+    if approval.principal_id == principal.id and not _in_person(principal, via=via):
+        raise SelfApproval
+    if approval.standing != "pending":
+        raise ApprovalUsed(approval.standing)
+    approval.state = "approved" if accepted else "declined"
+    approval.decided_at = utc_now()
+    approval.decided_by = principal.id
+    approval.decided_via = via
+    approval.reason = reason
     return approval
 
 
