@@ -1,11 +1,13 @@
 import { AppShell, Burger, Group, Menu, NavLink, ScrollArea, Text, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { api } from "@msil-mcp/api";
-import { ColorSchemeToggle, Mark, SignInGate } from "@msil-mcp/ui";
+import { notifications } from "@mantine/notifications";
+import { ColorSchemeToggle, ErrorNotice, Mark, SignInGate, useKeptChoice } from "@msil-mcp/ui";
 import { IconChevronDown, IconLogout, IconMessageCircle } from "@tabler/icons-react";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 
 import { IdentityProvider, type Profile } from "../shared/identity";
+import { tell } from "../shared/notice";
 import { NAVIGATION } from "./navigation";
 
 /** Who is it? Then the frame around every page. */
@@ -24,6 +26,7 @@ export function Shell() {
 function Frame({ profile }: { profile: Profile }) {
   const [isOpen, { toggle, close }] = useDisclosure(false);
   const { pathname } = useLocation();
+  const keep = useKeptChoice(profile, () => tell("The theme counts on this device. The server could not keep it for your other ones."));
   const groups = NAVIGATION.map((group) => ({
     ...group,
     pages: group.pages.filter((page) => profile.permissions.includes(page.needs)),
@@ -40,7 +43,7 @@ function Frame({ profile }: { profile: Profile }) {
             </Text>
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <ColorSchemeToggle />
+            <ColorSchemeToggle onChoose={(theme) => keep({ theme })} />
             <AccountMenu profile={profile} />
           </Group>
         </Group>
@@ -81,6 +84,7 @@ function Frame({ profile }: { profile: Profile }) {
 function AccountMenu({ profile }: { profile: Profile }) {
   const signOut = api.useMutation("post", "/api/auth/logout", {
     onSuccess: ({ provider_url }) => window.location.assign(provider_url ?? "/admin/"),
+    onError: (error) => notifications.show({ message: <ErrorNotice error={error} />, withBorder: false }),
   });
   return (
     <Menu position="bottom-end">

@@ -1,3 +1,4 @@
+import { PageFault } from "@msil-mcp/ui";
 import { createRouter } from "@tanstack/react-router";
 
 import { root, shell } from "./root";
@@ -10,6 +11,7 @@ export const router = createRouter({
   basepath: "/admin",
   routeTree: root.addChildren([shell.addChildren([...observe, ...build, ...govern, ...operate])]),
   defaultPreload: "intent",
+  defaultErrorComponent: PageFault,
 });
 
 declare module "@tanstack/react-router" {

@@ -1,4 +1,4 @@
-import { serve } from "@msil-mcp/ui/testing";
+import { problem, serve } from "@msil-mcp/ui/testing";
 import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
@@ -34,4 +34,14 @@ test("own words begin one too", async () => {
   await userEvent.type(screen.getByLabelText("What do you want to say?"), "Hello{Enter}");
 
   await waitFor(() => expect(path()).toBe("/c/abc"));
+});
+
+test("what cannot be sent stays written, and the server says why", async () => {
+  serve({ "GET /api/chat/suggestions": [], "POST /api/chat/sessions": () => problem(503, "The database is away.") });
+  await renderChat(<WelcomePage />);
+
+  await userEvent.type(screen.getByLabelText("What do you want to say?"), "A long thought{Enter}");
+
+  expect(await screen.findByRole("alert")).toHaveTextContent("The database is away.");
+  expect(screen.getByLabelText("What do you want to say?")).toHaveValue("A long thought");
 });

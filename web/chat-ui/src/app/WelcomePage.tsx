@@ -2,9 +2,11 @@ import { SimpleGrid, Skeleton, Stack, Text, Title, UnstyledButton } from "@manti
 import { api } from "@msil-mcp/api";
 import { ErrorNotice } from "@msil-mcp/ui";
 import { useNavigate } from "@tanstack/react-router";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Composer } from "../shared/Composer";
+import { Composer, type ComposerHandle } from "../shared/Composer";
+import { newId } from "../shared/ids";
 import classes from "./WelcomePage.module.css";
 
 const SHOWN = 4;
@@ -15,7 +17,8 @@ export function WelcomePage() {
   const navigate = useNavigate();
   const begin = api.useMutation("post", "/api/chat/sessions");
   const suggestions = api.useQuery("get", "/api/chat/suggestions", {}, { staleTime: 60_000 });
-  const say = (text: string) =>
+  const composer = useRef<ComposerHandle>(null);
+  const say = (text: string, { isWritten }: { isWritten: boolean }) =>
     begin.mutate(
       { body: { language: i18n.language } },
       {
@@ -23,8 +26,9 @@ export function WelcomePage() {
           navigate({
             to: "/c/$sessionId",
             params: { sessionId: session.id },
-            state: { firstWords: { text, clientId: crypto.randomUUID() } },
+            state: { firstWords: { text, clientId: newId() } },
           }),
+        onError: () => isWritten && composer.current?.giveBack(text),
       },
     );
   const usable = suggestions.data?.filter((suggestion) => suggestion.example !== null).slice(0, SHOWN);
@@ -38,7 +42,7 @@ export function WelcomePage() {
           {t("welcome.hint")}
         </Text>
         {begin.error && <ErrorNotice error={begin.error} />}
-        <Composer autoFocus isBusy={begin.isPending} onSay={say} />
+        <Composer autoFocus handle={composer} isBusy={begin.isPending} onSay={(text) => say(text, { isWritten: true })} />
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm" role="group" aria-label={t("welcome.suggestions")} mih={84}>
           {suggestions.isPending && <Skeleton height={84} />}
           {usable?.map((suggestion) => (
@@ -46,7 +50,7 @@ export function WelcomePage() {
               key={`${suggestion.bundle}/${suggestion.name}`}
               className={classes["card"]}
               disabled={begin.isPending}
-              onClick={() => say(suggestion.example ?? "")}
+              onClick={() => say(suggestion.example ?? "", { isWritten: false })}
             >
               <Text fw={600} size="sm">
                 {suggestion.title}

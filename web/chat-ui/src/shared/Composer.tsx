@@ -1,7 +1,15 @@
-import { ActionIcon, Group, Textarea, Tooltip } from "@mantine/core";
+import { ActionIcon, Group, Textarea } from "@mantine/core";
 import { IconArrowUp, IconPlayerStopFilled } from "@tabler/icons-react";
-import { type KeyboardEvent, type RefObject, useState } from "react";
+import { type KeyboardEvent, type Ref, useImperativeHandle, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+
+import classes from "./Composer.module.css";
+
+export interface ComposerHandle {
+  focus: () => void;
+  /** Puts back what could not be sent, before anything written since. */
+  giveBack: (text: string) => void;
+}
 
 interface Props {
   onSay: (text: string) => void;
@@ -9,36 +17,46 @@ interface Props {
   /** While an answer is made nothing can be said, unless it waits for a person. */
   isBusy?: boolean;
   autoFocus?: boolean;
-  inputRef?: RefObject<HTMLTextAreaElement | null>;
+  handle?: Ref<ComposerHandle>;
 }
 
 const LONGEST = 100_000;
+// Measuring a copy of the text, as others do, lays out the whole page at every letter.
+const growsByItself = typeof CSS !== "undefined" && CSS.supports("field-sizing", "content");
 
 /** Enter says it, Shift+Enter begins a new line. */
-export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, inputRef }: Props) {
+export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, handle }: Props) {
   const { t } = useTranslation();
   const [text, setText] = useState("");
+  const field = useRef<HTMLTextAreaElement>(null);
+  useImperativeHandle(
+    handle,
+    () => ({
+      focus: () => field.current?.focus(),
+      giveBack: (back) => setText((now) => (now.trim() === "" ? back : `${back}\n${now}`)),
+    }),
+    [],
+  );
   const canSay = !isBusy && text.trim() !== "";
   const say = () => {
     if (!canSay) return;
-    onSay(text.trim());
     setText("");
+    onSay(text.trim());
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     say();
   };
+  const [label, Icon, act] = onStop ? [t("conversation.stop"), IconPlayerStopFilled, onStop] : [t("conversation.send"), IconArrowUp, say];
   return (
     <Group gap="xs" align="flex-end" wrap="nowrap">
       <Textarea
-        ref={inputRef ?? null}
+        ref={field}
         flex={1}
         size="md"
         radius="lg"
-        autosize
-        minRows={1}
-        maxRows={8}
+        {...(growsByItself ? { rows: 1, classNames: { input: classes["field"] ?? "" } } : { autosize: true, minRows: 1, maxRows: 8 })}
         maxLength={LONGEST}
         data-autofocus={autoFocus || undefined}
         autoFocus={autoFocus}
@@ -48,19 +66,18 @@ export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, inp
         onChange={(event) => setText(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
-      {onStop ? (
-        <Tooltip label={t("conversation.stop")}>
-          <ActionIcon size={42} radius="lg" variant="default" aria-label={t("conversation.stop")} onClick={onStop}>
-            <IconPlayerStopFilled size={18} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      ) : (
-        <Tooltip label={t("conversation.send")}>
-          <ActionIcon size={42} radius="lg" aria-label={t("conversation.send")} disabled={!canSay} onClick={say}>
-            <IconArrowUp size={20} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      )}
+      <ActionIcon
+        key={onStop ? "stop" : "send"}
+        size={42}
+        radius="lg"
+        variant={onStop ? "default" : "filled"}
+        aria-label={label}
+        title={label}
+        disabled={!onStop && !canSay}
+        onClick={act}
+      >
+        <Icon size={19} aria-hidden />
+      </ActionIcon>
     </Group>
   );
 }

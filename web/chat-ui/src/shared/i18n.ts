@@ -1,5 +1,5 @@
 import i18next from "i18next";
-import { initReactI18next } from "react-i18next";
+import { initReactI18next, useTranslation } from "react-i18next";
 
 import type en from "../locales/en.json";
 
@@ -54,4 +54,10 @@ export async function chooseLanguage(language: Language): Promise<void> {
   localStorage.setItem(STORED, language);
   await load(language);
   await i18next.changeLanguage(language);
+}
+
+/** How the reader's region writes dates and numbers ("en-IN"), where the browser names one of the language spoken. */
+export function useLocale(): string {
+  const { i18n } = useTranslation();
+  return navigator.languages.find((tag) => tag.split("-")[0] === i18n.language) ?? i18n.language;
 }

@@ -1,10 +1,12 @@
+import { WordsProvider } from "@msil-mcp/ui";
 import { renderApp } from "@msil-mcp/ui/testing";
 import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider } from "@tanstack/react-router";
 import type { RenderResult } from "@testing-library/react";
 import i18next from "i18next";
-import type { ReactElement } from "react";
+import type { ReactElement, ReactNode } from "react";
 
 import { chooseLanguage, type Language, startLanguages } from "./i18n";
+import { useSharedWords } from "./words";
 
 /** Renders a part of the chat with its languages, at an address of the app. */
 export async function renderChat(
@@ -23,6 +25,14 @@ export async function renderChat(
     history: createMemoryHistory({ initialEntries: [at] }),
   });
   await router.load();
-  const rendered = renderApp(<RouterProvider router={router as never} />);
+  const rendered = renderApp(
+    <Worded>
+      <RouterProvider router={router as never} />
+    </Worded>,
+  );
   return { ...rendered, path: () => router.state.location.pathname };
+}
+
+function Worded({ children }: { children: ReactNode }) {
+  return <WordsProvider value={useSharedWords()}>{children}</WordsProvider>;
 }

@@ -59,7 +59,8 @@ export async function errorOf(response: Response): Promise<ApiError> {
       type: "about:blank",
       title: `The server answered ${response.status}`,
       status: response.status,
-      detail: response.statusText || "The answer says nothing more.",
+      detail: response.statusText,
+      code: "unexplained",
     },
     facts,
   );

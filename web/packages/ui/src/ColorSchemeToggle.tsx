@@ -1,10 +1,11 @@
 import { ActionIcon, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconMoon, IconSun } from "@tabler/icons-react";
 
-export function ColorSchemeToggle({ toDark = "Dark theme", toLight = "Light theme" }) {
+export function ColorSchemeToggle({ onChoose }: { onChoose: (theme: "light" | "dark") => void }) {
   const { setColorScheme } = useMantineColorScheme();
   const current = useComputedColorScheme("light");
-  const label = current === "light" ? toDark : toLight;
+  const other = current === "light" ? "dark" : "light";
+  const label = other === "dark" ? "Dark theme" : "Light theme";
   return (
     <Tooltip label={label}>
       <ActionIcon
@@ -12,7 +13,10 @@ export function ColorSchemeToggle({ toDark = "Dark theme", toLight = "Light them
         color="gray"
         size="lg"
         aria-label={label}
-        onClick={() => setColorScheme(current === "light" ? "dark" : "light")}
+        onClick={() => {
+          setColorScheme(other);
+          onChoose(other);
+        }}
       >
         {current === "light" ? <IconMoon size={20} aria-hidden /> : <IconSun size={20} aria-hidden />}
       </ActionIcon>

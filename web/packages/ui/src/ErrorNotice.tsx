@@ -1,45 +1,46 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { asApiError } from "@msil-mcp/api";
+import { type ApiError, asApiError } from "@msil-mcp/api";
 import { IconAlertTriangle, IconLock } from "@tabler/icons-react";
 
 import { CopyButton } from "./CopyButton";
+import { useWords, type Words } from "./words";
 
 interface Props {
   error: unknown;
   onRetry?: () => void;
-  labels?: { retry: string; reference: string; copy: string };
 }
 
-const ENGLISH = { retry: "Try again", reference: "Reference", copy: "Copy reference" };
-
 /** What happened, what to do, and the reference to give when asking for help. */
-export function ErrorNotice({ error, onRetry, labels = ENGLISH }: Props) {
+export function ErrorNotice({ error, onRetry }: Props) {
+  const words = useWords();
   const problem = asApiError(error);
+  const { title, detail } = told(problem, words);
   const Icon = problem.isForbidden ? IconLock : IconAlertTriangle;
   return (
-    <Alert
-      role="alert"
-      variant="light"
-      color={problem.isForbidden ? "gray" : "danger"}
-      icon={<Icon aria-hidden />}
-      title={problem.title}
-    >
-      <Text size="sm">{problem.message}</Text>
+    <Alert role="alert" variant="light" color={problem.isForbidden ? "gray" : "danger"} icon={<Icon aria-hidden />} title={title}>
+      <Text size="sm">{detail}</Text>
       <Group mt="xs" gap="xs">
         {onRetry && !problem.isForbidden && (
           <Button size="compact-sm" variant="default" onClick={onRetry}>
-            {labels.retry}
+            {words.retry}
           </Button>
         )}
         {problem.correlationId && (
           <Group gap={4}>
             <Text size="xs" c="dimmed">
-              {labels.reference} <code>{problem.correlationId}</code>
+              {words.reference} <code>{problem.correlationId}</code>
             </Text>
-            <CopyButton value={problem.correlationId} label={labels.copy} />
+            <CopyButton value={problem.correlationId} label={words.copyReference} />
           </Group>
         )}
       </Group>
     </Alert>
   );
+}
+
+/** The server words its refusals itself; what it could not say is said here. */
+function told(problem: ApiError, words: Words): { title: string; detail: string } {
+  if (problem.code === "unreachable") return words.unreachable;
+  if (problem.code !== "unexplained") return { title: problem.title, detail: problem.message };
+  return { title: words.unexplained.title(problem.status), detail: problem.message || words.unexplained.detail };
 }

@@ -21,5 +21,8 @@ test("times are said in the reader's language", () => {
 test("durations and small amounts keep what matters", () => {
   expect(duration(320)).toBe("320 ms");
   expect(duration(125_000)).toBe("2 min 5 s");
+  expect(duration(999.6)).toBe("1.0 s");
+  expect(duration(59_990)).toBe("1 min 0 s");
+  expect(duration(119_600)).toBe("2 min 0 s");
   expect(money(0.000_123, "en")).toBe("$0.00012");
 });

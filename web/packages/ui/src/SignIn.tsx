@@ -4,28 +4,32 @@ import { type SubmitEvent, useState } from "react";
 
 import { ErrorNotice } from "./ErrorNotice";
 import { Mark } from "./Mark";
+import { SIGN_IN_REASONS, type SignInLabels } from "./signInWords";
 
-export interface SignInLabels {
-  username: string;
-  password: string;
-  signIn: string;
-  /** "Continue as {name}": the one click on this machine. */
-  oneClick: string;
-  oneClickHint: string;
-  or: string;
-  none: string;
-  refused: string;
-}
+const PROVIDER = "The identity provider does not answer as it should. Try again in a few seconds, and tell an administrator if it goes on.";
 
 const ENGLISH: SignInLabels = {
   username: "User name",
   password: "Password",
+  showPassword: "Show the password",
   signIn: "Sign in",
   oneClick: "Continue on this computer",
   oneClickHint: "This server listens to this computer alone, so no password is asked.",
   or: "or",
   none: "Nobody can sign in yet. Make the first user with: msil-mcp users add NAME --role administrator",
   refused: "Signing in did not work",
+  reasons: {
+    account_disabled: "Your account here is disabled. An administrator can enable it again.",
+    bad_provider_document: PROVIDER,
+    database_unavailable: "The server cannot reach its database. Try again in a moment.",
+    identity_provider_unavailable: PROVIDER,
+    no_role: "The identity provider knows you, but you have no role here yet. Ask an administrator for one.",
+    provider_refused: "The identity provider's answer does not prove who you are. Sign in again, and tell an administrator if it goes on.",
+    sign_in_declined: "The identity provider ended the sign-in. Sign in again, or ask an administrator whether you may.",
+    sign_in_expired: "This sign-in was begun in another browser or more than ten minutes ago, or was used already. Sign in again.",
+    sign_in_unavailable: PROVIDER,
+  },
+  otherReason: "The server did not say why in words known here. Sign in again, and tell an administrator if it goes on.",
 };
 
 interface Props {
@@ -38,7 +42,7 @@ interface Props {
 export function SignIn({ title, labels = ENGLISH, onSignedIn }: Props) {
   const options = api.useQuery("get", "/api/auth/options");
   const oneClick = api.useMutation("post", "/api/auth/loopback", { onSuccess: onSignedIn });
-  const refused = refusalOf(window.location.search, labels.refused);
+  const refused = refusalOf(window.location.search, labels);
   const { loopback = false, password = false, oidc = null } = options.data ?? {};
   return (
     <Center mih="100dvh" p="md" component="main">
@@ -77,13 +81,21 @@ export function SignIn({ title, labels = ENGLISH, onSignedIn }: Props) {
   );
 }
 
-/** Why an identity provider's sign-in came back without one: `?sign_in_error=slug&correlation_id=…`. */
-function refusalOf(search: string, title: string): ApiError | undefined {
+const REFERENCE = /^[\w.:-]{1,128}$/;
+
+/**
+ * Why an identity provider's sign-in came back without one: `?sign_in_error=slug&correlation_id=…`.
+ * Anybody can write such an address, so nothing of it is shown but a reference.
+ */
+function refusalOf(search: string, labels: SignInLabels): ApiError | undefined {
   const facts = new URLSearchParams(search);
   const code = facts.get("sign_in_error");
   if (code === null) return undefined;
-  const correlation_id = facts.get("correlation_id");
-  return new ApiError({ type: "about:blank", title, status: 401, detail: code.replaceAll("_", " "), code, correlation_id });
+  const reason = SIGN_IN_REASONS.find((one) => one === code);
+  const detail = reason === undefined ? labels.otherReason : labels.reasons[reason];
+  const told = facts.get("correlation_id");
+  const correlation_id = told !== null && REFERENCE.test(told) ? told : null;
+  return new ApiError({ type: "about:blank", title: labels.refused, status: 401, detail, code: "sign_in_refused", correlation_id });
 }
 
 function startOf(url: string): string {
@@ -115,6 +127,7 @@ function PasswordForm({ labels, onSignedIn }: { labels: SignInLabels; onSignedIn
           label={labels.password}
           autoComplete="current-password"
           required
+          visibilityToggleButtonProps={{ "aria-label": labels.showPassword }}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />

@@ -26,6 +26,7 @@ window.ResizeObserver = class {
 window.HTMLElement.prototype.scrollIntoView = () => {};
 window.scrollTo = () => {};
 document.queryCommandSupported = () => false;
+window.CSS = { ...window.CSS, supports: () => false };
 if (!("fonts" in document)) {
   Object.defineProperty(document, "fonts", { value: new EventTarget() });
 }

@@ -46,6 +46,8 @@ export function makeTheme({ fontSize }: { fontSize: 14 | 16 }) {
       Tooltip: { defaultProps: { withArrow: true, openDelay: 300, transitionProps: { duration: 100 } } },
       Modal: { defaultProps: { centered: true, transitionProps: { duration: 120 } } },
       Drawer: { defaultProps: { transitionProps: { duration: 120 } } },
+      // A word that is cut off says nothing.
+      Badge: { defaultProps: { miw: "max-content" } },
       // Colour alone does not tell a link from the words around it.
       Anchor: { defaultProps: { underline: "always" } },
       // Its placeholder for the first focus is a child that a menu may not have.

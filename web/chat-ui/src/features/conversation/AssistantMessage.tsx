@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Loader, Text } from "@mantine/core";
 import { IconAlertTriangle, IconRefresh } from "@tabler/icons-react";
 import { getToolName, isToolUIPart } from "ai";
-import { lazy, Suspense } from "react";
+import { lazy, memo, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Confirmation } from "./Confirmation";
@@ -14,7 +14,12 @@ import { bookingIn } from "./shapes";
 import { ToolLine } from "./ToolLine";
 import type { Activity } from "./useThread";
 
-const Markdown = lazy(() => import("./Markdown"));
+function Unformatted({ text }: { text: string }) {
+  return <Text style={{ whiteSpace: "pre-wrap" }}>{text}</Text>;
+}
+
+// An answer can be read without its formatting, too.
+const Markdown = lazy(() => import("./Markdown").catch(() => ({ default: Unformatted })));
 
 interface Props {
   message: ChatMessage;
@@ -22,12 +27,16 @@ interface Props {
   /** What goes on in this message now; idle when it is finished. */
   activity: Activity;
   isLast: boolean;
+  versions: readonly string[] | undefined;
+  // Stable, all of them.
   onSay: (text: string) => void;
   onDecided: () => void;
-  onAgain: () => void;
+  onAgain: (message: ChatMessage) => void;
 }
 
-export function AssistantMessage({ message, sessionId, activity, isLast, onSay, onDecided, onAgain }: Props) {
+/** Memoised: while an answer is written, the other messages stay as they are. */
+export const AssistantMessage = memo(function AssistantMessage(props: Props) {
+  const { message, sessionId, activity, isLast, versions, onSay, onDecided, onAgain } = props;
   const { t } = useTranslation();
   const isLive = activity !== "idle";
   const isOpen = isLast && !isLive;
@@ -42,7 +51,7 @@ export function AssistantMessage({ message, sessionId, activity, isLast, onSay, 
         if (part.type === "text") {
           const shown = plain(part.text);
           return (
-            <Suspense key={index} fallback={<Text style={{ whiteSpace: "pre-wrap" }}>{shown}</Text>}>
+            <Suspense key={index} fallback={<Unformatted text={shown} />}>
               <Markdown text={shown} />
             </Suspense>
           );
@@ -74,13 +83,19 @@ export function AssistantMessage({ message, sessionId, activity, isLast, onSay, 
           </Text>
         </Group>
       )}
-      {!isLive && <HowItEnded message={message} onAgain={isLast ? onAgain : undefined} />}
+      {!isLive && <HowItEnded message={message} onAgain={isLast ? () => onAgain(message) : undefined} />}
       {!isLive && message.metadata && (
-        <MessageTools message={message} text={text} sessionId={sessionId} {...(isLast ? { onAgain } : {})} />
+        <MessageTools
+          message={message}
+          text={text}
+          sessionId={sessionId}
+          versions={versions}
+          {...(isLast ? { onAgain: () => onAgain(message) } : {})}
+        />
       )}
     </article>
   );
-}
+});
 
 /** Whether a later call of the same answer shows the same booking, so that there is one card of it. */
 function isSaidAgain(message: ChatMessage, index: number): boolean {

@@ -6,24 +6,26 @@ import { useTranslation } from "react-i18next";
 
 interface Props {
   sessionId: string;
-  parentId: string | null;
   messageId: string;
+  /** The ids of all versions of the message, this one among them; absent where there is one. */
+  versions: readonly string[] | undefined;
 }
 
 /** "2 of 3", where a conversation was continued in several ways. */
-export function BranchSwitch({ sessionId, parentId, messageId }: Props) {
+export function BranchSwitch({ sessionId, messageId, versions }: Props) {
+  const here = versions?.indexOf(messageId) ?? -1;
+  if (!versions || here < 0 || versions.length < 2) return null;
+  return <Steps sessionId={sessionId} versions={versions} here={here} />;
+}
+
+function Steps({ sessionId, versions, here }: { sessionId: string; versions: readonly string[]; here: number }) {
   const { t } = useTranslation();
   const cache = useQueryClient();
-  const path = { session_id: sessionId };
-  const branches = api.useQuery("get", "/api/chat/sessions/{session_id}/branches", { params: { path } }, { staleTime: Infinity });
   const choose = api.useMutation("put", "/api/chat/sessions/{session_id}/branches/{message_id}", {
     onSuccess: () => cache.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[1]).startsWith("/api/chat/sessions/{session_id}") }),
   });
-  const fork = branches.data?.forks.find((one) => one.parent_id === parentId);
-  const here = fork?.children.indexOf(messageId) ?? -1;
-  if (!fork || here < 0 || fork.children.length < 2) return null;
   const step = (by: -1 | 1) => {
-    const target = fork.children[here + by];
+    const target = versions[here + by];
     return {
       disabled: target === undefined || choose.isPending,
       onClick: () => target !== undefined && choose.mutate({ params: { path: { session_id: sessionId, message_id: target } } }),
@@ -35,7 +37,7 @@ export function BranchSwitch({ sessionId, parentId, messageId }: Props) {
         <IconChevronLeft size="70%" aria-hidden />
       </ActionIcon>
       <Text size="xs" c="dimmed">
-        {t("conversation.branch", { here: here + 1, all: fork.children.length })}
+        {t("conversation.branch", { here: here + 1, all: versions.length })}
       </Text>
       <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t("conversation.nextBranch")} {...step(1)}>
         <IconChevronRight size="70%" aria-hidden />

@@ -66,6 +66,17 @@ test("an edit sends every argument as it should be", async () => {
   });
 });
 
+test("the focus goes where something can be done next", async () => {
+  await renderChat(<Confirmation card={CARD} sessionId="abc" onDecided={vi.fn()} />);
+
+  await userEvent.click(screen.getByRole("button", { name: "Edit" }));
+  expect(screen.getByLabelText("Appointment time")).toHaveFocus();
+  await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+  expect(screen.getByRole("button", { name: "Approve" })).toHaveFocus();
+  await userEvent.click(screen.getByRole("button", { name: "Decline" }));
+  expect(screen.getByLabelText(/Why not/)).toHaveFocus();
+});
+
 test("what was decided cannot be decided again", async () => {
   await renderChat(<Confirmation card={{ ...CARD, state: "declined" }} sessionId="abc" onDecided={vi.fn()} />);
 

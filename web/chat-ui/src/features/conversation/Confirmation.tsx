@@ -3,7 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { api } from "@msil-mcp/api";
 import { ErrorNotice, Json } from "@msil-mcp/ui";
 import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
-import { useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import classes from "./Message.module.css";
@@ -21,6 +21,13 @@ export function Confirmation({ card, sessionId, onDecided }: Props) {
   const { t } = useTranslation();
   const heading = useId();
   const [mode, setMode] = useState<"ask" | "edit" | "decline">("ask");
+  const approve = useRef<HTMLButtonElement>(null);
+  const before = useRef(mode);
+  useEffect(() => {
+    // What had the focus is gone with what was left.
+    if (mode === "ask" && before.current !== "ask") approve.current?.focus();
+    before.current = mode;
+  }, [mode]);
   const [isOpen, { toggle }] = useDisclosure(false);
   const decision = api.useMutation("post", "/api/chat/sessions/{session_id}/approvals/{approval_id}/decision", {
     onSuccess: onDecided,
@@ -69,7 +76,7 @@ export function Confirmation({ card, sessionId, onDecided }: Props) {
         {decision.error && <ErrorNotice error={decision.error} />}
         {mode === "ask" && (
           <Group>
-            <Button loading={decision.isPending} onClick={() => decide({ decision: "approve" })}>
+            <Button ref={approve} loading={decision.isPending} onClick={() => decide({ decision: "approve" })}>
               {t("conversation.confirm.approve")}
             </Button>
             <Button variant="default" disabled={decision.isPending} onClick={() => setMode("edit")}>
@@ -119,7 +126,6 @@ interface EditProps {
 /** Text stays text; anything else is edited as JSON. A change asks again, with what it became. */
 function EditFields({ values, isSaving, onCancel, onSave }: EditProps) {
   const { t } = useTranslation();
-  const first = useRef<HTMLInputElement>(null);
   const [texts, setTexts] = useState(() =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)])),
   );
@@ -144,7 +150,7 @@ function EditFields({ values, isSaving, onCancel, onSave }: EditProps) {
       {Object.entries(texts).map(([name, text], index) => (
         <TextInput
           key={name}
-          ref={index === 0 ? first : null}
+          autoFocus={index === 0}
           label={inWords(name)}
           value={text}
           error={wrong === name ? t("conversation.confirm.notJson") : undefined}
@@ -159,7 +165,7 @@ function EditFields({ values, isSaving, onCancel, onSave }: EditProps) {
         <Button loading={isSaving} onClick={save}>
           {t("conversation.confirm.save")}
         </Button>
-        <Button variant="default" onClick={onCancel}>
+        <Button variant="default" disabled={isSaving} onClick={onCancel}>
           {t("common.cancel")}
         </Button>
       </Group>
@@ -181,6 +187,7 @@ function DeclineReason({ isSending, onCancel, onDecline }: DeclineProps) {
       <Textarea
         label={t("conversation.confirm.reason")}
         autosize
+        autoFocus
         maxLength={500}
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
@@ -189,7 +196,7 @@ function DeclineReason({ isSending, onCancel, onDecline }: DeclineProps) {
         <Button color="danger" loading={isSending} onClick={() => onDecline(reason.trim())}>
           {t("conversation.confirm.decline")}
         </Button>
-        <Button variant="default" onClick={onCancel}>
+        <Button variant="default" disabled={isSending} onClick={onCancel}>
           {t("common.cancel")}
         </Button>
       </Group>

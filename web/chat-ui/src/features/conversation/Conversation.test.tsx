@@ -109,6 +109,114 @@ test("a conversation of somebody else is refused in the server's words", async (
   expect((await screen.findAllByText("There is no such conversation."))[0]).toBeVisible();
 });
 
+test("a conversation stays in sight when it cannot be read again for a while", async () => {
+  let isAway = false;
+  serve({
+    [`GET ${BASE}`]: () => (isAway ? problem(503, "The database is away.") : IDLE),
+    [`GET ${BASE}/messages`]: answered("Good morning."),
+    [`GET ${BASE}/branches`]: BRANCHES,
+  });
+  await renderChat(<Conversation sessionId="abc" />);
+  await userEvent.type(await screen.findByLabelText("What do you want to say?"), "half a thought");
+  await screen.findByText("Good morning.");
+
+  isAway = true;
+  await new Promise((resolve) => setTimeout(resolve, 5_100)); // what was read is not fresh any more
+  window.dispatchEvent(new Event("visibilitychange"));
+
+  await expect(screen.findByText("The database is away.", {}, { timeout: 500 })).rejects.toThrow();
+  expect(screen.getByLabelText("What do you want to say?")).toHaveValue("half a thought");
+});
+
+test("what the server would not have is back in the field, and the conversation as it was", async () => {
+  serve({
+    [`GET ${BASE}`]: IDLE,
+    [`GET ${BASE}/messages`]: answered("Good morning."),
+    [`GET ${BASE}/branches`]: BRANCHES,
+    [`POST ${BASE}/turns`]: () => problem(429, "Your budget of today is spent."),
+  });
+  await renderChat(<Conversation sessionId="abc" />);
+  await screen.findByText("Good morning.");
+
+  await userEvent.type(screen.getByLabelText("What do you want to say?"), "One more{Enter}");
+
+  expect(await screen.findByRole("alert")).toHaveTextContent("Your budget of today is spent.");
+  await waitFor(() => expect(screen.getByLabelText("What do you want to say?")).toHaveValue("One more"));
+  expect(screen.getAllByRole("article")).toHaveLength(2);
+});
+
+test("an edit the server would not have takes nothing of the conversation away", async () => {
+  serve({
+    [`GET ${BASE}`]: IDLE,
+    [`GET ${BASE}/messages`]: answered("Good morning."),
+    [`GET ${BASE}/branches`]: BRANCHES,
+    [`POST ${BASE}/turns`]: () => problem(409, "An answer is under way."),
+  });
+  await renderChat(<Conversation sessionId="abc" />);
+
+  await userEvent.click(await screen.findByRole("button", { name: "Edit and send again" }));
+  await userEvent.type(screen.getByLabelText("Edit and send again"), " there");
+  await userEvent.click(screen.getAllByRole("button", { name: "Send" })[0] ?? document.body);
+
+  await waitFor(() => expect(screen.getByLabelText("What do you want to say?")).toHaveValue("Hello there"));
+  expect(screen.getByText("Good morning.")).toBeVisible();
+});
+
+test("what was said while the server could not be reached is sent by itself, under the same name", async () => {
+  let page = pageOf([]);
+  let tries = 0;
+  const { asked } = serve({
+    [`GET ${BASE}`]: IDLE,
+    [`GET ${BASE}/messages`]: () => page,
+    [`GET ${BASE}/branches`]: BRANCHES,
+    [`POST ${BASE}/turns`]: () => {
+      tries += 1;
+      if (tries === 1) throw new TypeError("fetch failed");
+      return TURN;
+    },
+    [`GET ${BASE}/turns/run1/events`]: () => {
+      page = answered("At last.");
+      return streamOf(saying("At last."));
+    },
+  });
+  await renderChat(<Conversation sessionId="abc" />);
+
+  await userEvent.type(await screen.findByLabelText("What do you want to say?"), "Hello{Enter}");
+
+  expect((await screen.findAllByText(/Not sent yet/))[0]).toBeVisible();
+  await waitFor(() => expect(screen.getByRole("article", { name: "Assistant" })).toHaveTextContent("At last."));
+  const turns = asked.filter((request) => request.method === "POST");
+  const names = await Promise.all(turns.map(async (request) => ((await request.json()) as { client_id: string }).client_id));
+  expect(names).toHaveLength(2);
+  expect(new Set(names).size).toBe(1);
+});
+
+test("only what leads somewhere harmless is a link", async () => {
+  const text = "[a](javascript:alert(1)) [b](data:text/html,x) [c](vbscript:x) [d](https://example.com/d) [e](tel:+911234)";
+  serve({ [`GET ${BASE}`]: IDLE, [`GET ${BASE}/messages`]: answered(text), [`GET ${BASE}/branches`]: BRANCHES });
+  await renderChat(<Conversation sessionId="abc" />);
+
+  const links = await screen.findAllByRole("link");
+
+  expect(links.map((link) => [link.textContent, link.getAttribute("href")])).toEqual([
+    ["d", "https://example.com/d"],
+    ["e", "tel:+911234"],
+  ]);
+});
+
+test("what goes wrong is told in Hindi, too", async () => {
+  serve({
+    [`GET ${BASE}`]: () => {
+      throw new TypeError("fetch failed");
+    },
+    [`GET ${BASE}/messages`]: pageOf([]),
+  });
+  await renderChat(<Conversation sessionId="abc" />, { language: "hi" });
+
+  expect(await screen.findByRole("alert")).toHaveTextContent("सर्वर तक नहीं पहुँच सके");
+  expect(screen.getByRole("button", { name: "फिर कोशिश करें" })).toBeVisible();
+});
+
 test("an edited message is said instead of the first one", async () => {
   const { asked } = serve({
     [`GET ${BASE}`]: IDLE,

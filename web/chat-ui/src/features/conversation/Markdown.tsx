@@ -1,5 +1,5 @@
 import { Anchor, Table } from "@mantine/core";
-import ReactMarkdown, { type Components } from "react-markdown";
+import ReactMarkdown, { type Components, defaultUrlTransform } from "react-markdown";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 
@@ -29,11 +29,15 @@ function markupAsText() {
 }
 
 const COMPONENTS: Components = {
-  a: ({ href, children }) => (
-    <Anchor href={href ?? ""} target="_blank" rel="noopener noreferrer nofollow" underline="always">
-      {children}
-    </Anchor>
-  ),
+  // An address that is not kept leads nowhere, so it is no link; any other is shown before it is followed.
+  a: ({ href, children }) =>
+    href ? (
+      <Anchor href={href} title={href} target="_blank" rel="noopener noreferrer nofollow" underline="always">
+        {children}
+      </Anchor>
+    ) : (
+      <span>{children}</span>
+    ),
   table: ({ children }) => (
     <Table.ScrollContainer minWidth={0} tabIndex={0}>
       <Table withTableBorder>{children}</Table>
@@ -45,7 +49,12 @@ const COMPONENTS: Components = {
 export default function Markdown({ text }: { text: string }) {
   return (
     <div className={classes["markdown"]}>
-      <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[markupAsText, [rehypeSanitize, SCHEMA]]} components={COMPONENTS}>
+      <ReactMarkdown
+        remarkPlugins={[remarkGfm]}
+        rehypePlugins={[markupAsText, [rehypeSanitize, SCHEMA]]}
+        urlTransform={(url) => (url.startsWith("tel:") ? url : defaultUrlTransform(url))}
+        components={COMPONENTS}
+      >
         {text}
       </ReactMarkdown>
     </div>

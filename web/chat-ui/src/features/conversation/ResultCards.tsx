@@ -2,7 +2,8 @@ import { Badge, Button, Card, Group, Rating, Stack, Text, Title } from "@mantine
 import { IconCalendarPlus, IconCircleCheck, IconMapPin } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 
-import { asCalendar, download } from "./calendar";
+import { useLocale } from "../../shared/i18n";
+import { asCalendar, beginOf, download } from "./calendar";
 import classes from "./Message.module.css";
 import { plain } from "./plain";
 import { type Booking, bookingIn, type Dealer, dealersIn, type Slot, slotsIn } from "./shapes";
@@ -24,8 +25,8 @@ export function ResultCard({ output, onPick }: Props) {
 }
 
 function Dealers({ dealers, onPick }: { dealers: Dealer[]; onPick: Props["onPick"] }) {
-  const { t, i18n } = useTranslation();
-  const kilometres = new Intl.NumberFormat(i18n.language, { style: "unit", unit: "kilometer", maximumFractionDigits: 1 });
+  const { t } = useTranslation();
+  const kilometres = new Intl.NumberFormat(useLocale(), { style: "unit", unit: "kilometer", maximumFractionDigits: 1 });
   return (
     <Stack gap="xs" role="list" aria-label={t("conversation.dealers")}>
       {dealers.map((dealer) => (
@@ -38,7 +39,7 @@ function Dealers({ dealers, onPick }: { dealers: Dealer[]; onPick: Props["onPick
               </Text>
             </div>
             {onPick && (
-              <Button size="compact-sm" variant="default" onClick={() => onPick(dealer.name)}>
+              <Button size="compact-sm" variant="default" flex="none" onClick={() => onPick(dealer.name)}>
                 {t("conversation.choose")}
                 <span className="msil-visually-hidden"> {plain(dealer.name)}</span>
               </Button>
@@ -107,9 +108,21 @@ function Slots({ slots, onPick }: { slots: Slot[]; onPick: Props["onPick"] }) {
   );
 }
 
+const STATUSES = ["CONFIRMED", "IN_PROGRESS", "COMPLETED", "CANCELLED"] as const;
+
+function isKnown(status: string): status is (typeof STATUSES)[number] {
+  return STATUSES.some((known) => known === status);
+}
+
+/** The day at the dealer's, wherever it is read; what is no date stays as it was given. */
+function dayInWords(date: string, locale: string): string {
+  const day = new Date(`${date}T00:00:00Z`);
+  return Number.isNaN(day.getTime()) ? date : day.toLocaleDateString(locale, { dateStyle: "full", timeZone: "UTC" });
+}
+
 function BookingCard({ booking, onPick }: { booking: Booking; onPick: Props["onPick"] }) {
-  const { t, i18n } = useTranslation();
-  const day = new Date(`${booking.appointment_date}T00:00:00`).toLocaleDateString(i18n.language, { dateStyle: "full" });
+  const { t } = useTranslation();
+  const day = dayInWords(booking.appointment_date, useLocale());
   const facts = [
     [t("conversation.booking.when"), `${day}, ${booking.appointment_time}`],
     [t("conversation.booking.where"), booking.dealer_name],
@@ -124,8 +137,8 @@ function BookingCard({ booking, onPick }: { booking: Booking; onPick: Props["onP
           <Title order={3} size="h4" ff="monospace">
             {plain(booking.booking_id)}
           </Title>
-          <Badge variant="light" color="green">
-            {plain(booking.status)}
+          <Badge variant="light" color="green" tt="none">
+            {isKnown(booking.status) ? t(`conversation.booking.status.${booking.status}`) : plain(booking.status)}
           </Badge>
         </Group>
         <dl className={classes["fields"]}>
@@ -137,14 +150,16 @@ function BookingCard({ booking, onPick }: { booking: Booking; onPick: Props["onP
           ))}
         </dl>
         <Group>
-          <Button
-            size="compact-md"
-            variant="default"
-            leftSection={<IconCalendarPlus size={16} aria-hidden />}
-            onClick={() => download(`${booking.booking_id}.ics`, "text/calendar", asCalendar(booking, { now: new Date() }))}
-          >
-            {t("conversation.booking.calendar")}
-          </Button>
+          {!Number.isNaN(beginOf(booking).getTime()) && (
+            <Button
+              size="compact-md"
+              variant="default"
+              leftSection={<IconCalendarPlus size={16} aria-hidden />}
+              onClick={() => download(`${booking.booking_id}.ics`, "text/calendar", asCalendar(booking, { now: new Date() }))}
+            >
+              {t("conversation.booking.calendar")}
+            </Button>
+          )}
           {onPick && (
             <Button size="compact-md" variant="default" onClick={() => onPick(t("conversation.booking.ask", { id: booking.booking_id }))}>
               {t("conversation.booking.check")}

@@ -1,12 +1,13 @@
 import type { Booking } from "./shapes";
 
+const HOUR_MS = 3_600_000;
 const HOURS = 2;
+const A_DAY = 24;
 
 /** The appointment as an iCalendar file (RFC 5545), in the dealers' zone. */
 export function asCalendar(booking: Booking, { now }: { now: Date }): string {
-  const [hour = "0", minute = "0"] = booking.appointment_time.split(":");
-  const day = booking.appointment_date.replaceAll("-", "");
-  const at = (hours: number) => `${day}T${String(hours).padStart(2, "0")}${minute.padStart(2, "0")}00`;
+  const begins = beginOf(booking);
+  const ends = new Date(begins.getTime() + hoursOf(booking.estimated_duration) * HOUR_MS);
   const lines = [
     "BEGIN:VCALENDAR",
     "VERSION:2.0",
@@ -22,8 +23,8 @@ export function asCalendar(booking: Booking, { now }: { now: Date }): string {
     "BEGIN:VEVENT",
     `UID:${booking.booking_id}@msil-mcp`,
     `DTSTAMP:${now.toISOString().replace(/[-:]|\.\d+/g, "")}`,
-    `DTSTART;TZID=Asia/Kolkata:${at(Number(hour))}`,
-    `DTEND;TZID=Asia/Kolkata:${at(Number(hour) + HOURS)}`,
+    `DTSTART;TZID=Asia/Kolkata:${onTheClock(begins)}`,
+    `DTEND;TZID=Asia/Kolkata:${onTheClock(ends)}`,
     `SUMMARY:${escaped(`${booking.vehicle_registration ?? ""} ${booking.dealer_name}`.trim())}`,
     `LOCATION:${escaped(booking.dealer_name)}`,
     `DESCRIPTION:${escaped(booking.booking_id)}`,
@@ -31,6 +32,23 @@ export function asCalendar(booking: Booking, { now }: { now: Date }): string {
     "END:VCALENDAR",
   ];
   return `${lines.join("\r\n")}\r\n`;
+}
+
+/** What the clock at the dealer's shows then; Invalid Date for what is no date. */
+export function beginOf(booking: Booking): Date {
+  return new Date(`${booking.appointment_date}T${booking.appointment_time.slice(0, 5)}:00Z`);
+}
+
+/** "20261124T160000": the hands of a clock, without a zone. */
+function onTheClock(moment: Date): string {
+  return moment.toISOString().slice(0, 19).replace(/[-:]/g, "");
+}
+
+/** The most that "3-4 hours" or "1-2 days" says. */
+function hoursOf(duration: string | undefined): number {
+  const found = /(\d+)\s*(hour|day)/i.exec(duration ?? "");
+  if (!found) return HOURS;
+  return Number(found[1]) * (found[2]?.toLowerCase() === "day" ? A_DAY : 1);
 }
 
 function escaped(text: string): string {
@@ -44,5 +62,6 @@ export function download(name: string, type: string, text: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(url);
+  // Some browsers read it only afterwards.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { asChatMessages } from "./history";
+import { asChatMessages, inGroups, keepingEqual } from "./history";
 import { pageOf, stored, used } from "./testing";
 
 const CALL = { type: "tool_call", call_id: "c1", tool: "resolve_vehicle", arguments: { plate: "X" } } as const;
@@ -52,4 +52,29 @@ test("what was asked of a person keeps what became of it", () => {
   const [message] = asChatMessages([page], { except: undefined });
 
   expect(message?.parts).toMatchObject([{ type: "data-approval", data: { approval_id: "ap_1", call_id: "c1", state: "declined" } }]);
+});
+
+function saidBetween(first: number, last: number) {
+  const numbers = Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  const messages = numbers.map((n) => stored({ id: `m${n}`, role: "user", sequence: n, parts: [{ type: "text", text: String(n) }] }));
+  return asChatMessages([pageOf(messages)], { except: undefined });
+}
+
+test("an answer leaves the messages before it as they are", () => {
+  const before = saidBetween(1, 1);
+
+  const kept = keepingEqual(before, saidBetween(1, 2));
+
+  expect(kept[0]).toBe(before[0]);
+  expect(kept[1]?.id).toBe("m2");
+});
+
+test("earlier and later messages leave the groups of the others as they are", () => {
+  const few = inGroups(saidBetween(40, 80));
+  const live = { ...saidBetween(1, 1)[0], id: "live", metadata: undefined } as never;
+  const more = inGroups([...saidBetween(1, 90), live]);
+
+  expect(few.map((group) => group.key)).toEqual([1, 2]);
+  expect(more.map((group) => group.key)).toEqual([0, 1, 2]);
+  expect(more.map((group) => group.messages.length)).toEqual([31, 32, 28]);
 });

@@ -1,3 +1,5 @@
+import { replaceEqualDeep } from "@tanstack/react-query";
+
 import type { ApprovalCard, ChatMessage, ChatPart, MessagesPage, StoredMessage, ToolUse } from "./model";
 
 /** Pages of stored messages, the oldest first, as the stream would have told them. */
@@ -29,6 +31,35 @@ export function asChatMessages(pages: readonly MessagesPage[], { except }: { exc
         };
       });
   });
+}
+
+/** The messages of `next`; those that are as they were before are the very same ones. */
+export function keepingEqual(before: readonly ChatMessage[], next: readonly ChatMessage[]): ChatMessage[] {
+  const known = new Map(before.map((message) => [message.id, message]));
+  return next.map((message) => replaceEqualDeep(known.get(message.id), message));
+}
+
+export interface Group {
+  key: number;
+  messages: ChatMessage[];
+}
+
+const GROUP = 32;
+
+/**
+ * Messages that are laid out together, because a browser takes its time for each thing it may leave
+ * out. By their place in the conversation, so that earlier and later ones change no other group.
+ */
+export function inGroups(messages: readonly ChatMessage[]): Group[] {
+  const groups: Group[] = [];
+  for (const message of messages) {
+    const sequence = message.metadata?.message.sequence;
+    const last = groups.at(-1);
+    const key = sequence === undefined ? (last?.key ?? 0) : Math.floor(sequence / GROUP);
+    if (last?.key === key) last.messages.push(message);
+    else groups.push({ key, messages: [message] });
+  }
+  return groups;
 }
 
 function isShown(message: StoredMessage): boolean {

@@ -1,4 +1,4 @@
-import { client, errorOf } from "@msil-mcp/api";
+import { type ApiError, asApiError, client, errorOf } from "@msil-mcp/api";
 import type { ChatTransport, UIMessageChunk } from "ai";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 
@@ -11,6 +11,19 @@ export class ConnectionLost extends Error {
   constructor() {
     super("The connection broke off. The answer goes on at the server.");
     this.name = "ConnectionLost";
+  }
+}
+
+/** The turn was not begun, as far as is known here; `why` is what came instead. */
+export class NotSent extends Error {
+  constructor(readonly why: ApiError) {
+    super(why.message);
+    this.name = "NotSent";
+  }
+
+  /** Whether nobody answered, so that it may have been begun after all. */
+  get isUnknown(): boolean {
+    return this.why.status === 0;
   }
 }
 
@@ -42,10 +55,14 @@ export class TurnTransport implements ChatTransport<ChatMessage> {
       text: last?.parts.map((part) => (part.type === "text" ? part.text : "")).join("") ?? "",
       ...(last ? { client_id: last.id } : {}),
     };
-    const { data } = await client.POST("/api/chat/sessions/{session_id}/turns", {
-      params: { path: { session_id: chatId } },
-      body: again_id === undefined ? { ...said, ...(edit_id === undefined ? {} : { edit_id }) } : { again_id },
-    });
+    const { data } = await client
+      .POST("/api/chat/sessions/{session_id}/turns", {
+        params: { path: { session_id: chatId } },
+        body: again_id === undefined ? { ...said, ...(edit_id === undefined ? {} : { edit_id }) } : { again_id },
+      })
+      .catch((error: unknown) => {
+        throw new NotSent(asApiError(error));
+      });
     if (!data) throw new ConnectionLost();
     return follow(data.events, abortSignal);
   }

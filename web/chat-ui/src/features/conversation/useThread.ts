@@ -4,14 +4,14 @@ import { useNetwork } from "@mantine/hooks";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { asChatMessages } from "./history";
+import { asChatMessages, keepingEqual } from "./history";
 import type { ChatMessage } from "./model";
-import { ConnectionLost, TurnTransport } from "./transport";
+import { ConnectionLost, NotSent, type TurnOptions, TurnTransport } from "./transport";
 
 const PAGE = 50;
 const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
 
-export type Activity = "idle" | "thinking" | "calling" | "writing" | "asking" | "offline";
+export type Activity = "idle" | "thinking" | "calling" | "writing" | "asking" | "offline" | "unsent";
 
 const transport = new TurnTransport();
 
@@ -45,55 +45,115 @@ export function useThread(sessionId: string) {
   }, [cache]);
 
   const [lost, setLost] = useState(0);
+  const [isUnsent, setIsUnsent] = useState(false);
   const followed = useRef<string>(undefined);
+  const shown = useRef<ChatMessage[]>(undefined);
   const isCut = useRef(false);
+  const isRefused = useRef(false);
+  const [refusals, setRefusals] = useState(0);
+  const isGivingWay = useRef(false);
+  /** What the last turn carried, to send the very same again. */
+  const carried = useRef<TurnOptions>(undefined);
   const chat = useChat<ChatMessage>({
     id: sessionId,
     transport,
     experimental_throttle: 50,
     onError: (error) => {
       isCut.current = isLostConnection(error);
+      setIsUnsent(error instanceof NotSent && error.isUnknown);
       if (isCut.current) setLost((times) => times + 1);
+      if (error instanceof NotSent && !error.isUnknown) {
+        // What is stored is shown again, without what was refused.
+        isRefused.current = true;
+        shown.current = undefined;
+        setRefusals((times) => times + 1);
+      }
     },
     onFinish: ({ isError }) => {
       // What the server stored takes the place of what was heard, unless it goes on there.
-      if (isError && isCut.current) return;
+      if ((isError && isCut.current) || isGivingWay.current) return;
       followed.current = undefined;
       setLost(0);
+      setIsUnsent(false);
       void refresh();
     },
   });
-  const { setMessages, resumeStream, status } = chat;
+  const { setMessages, resumeStream, regenerate, sendMessage, status, stop: leave } = chat;
   const isBusy = status === "submitted" || status === "streaming";
 
   // The stored messages are the truth whenever nothing is under way.
-  const shown = useRef<ChatMessage[]>(undefined);
+  const isWaiting = lost > 0 && status === "error";
   useEffect(() => {
-    if (isBusy || !stored || running !== undefined || shown.current === stored) return;
+    if (isBusy || isWaiting || isGivingWay.current || !stored || running !== undefined || shown.current === stored) return;
     shown.current = stored;
-    setMessages(stored);
-  }, [isBusy, stored, running, setMessages]);
+    setMessages((before) => keepingEqual(before, stored));
+  }, [isBusy, isWaiting, refusals, stored, running, setMessages]);
 
   // An answer under way, from before a reload or begun elsewhere, is followed from its beginning.
   useEffect(() => {
-    if (!stored || running === undefined || isBusy || followed.current === running) return;
+    if (!stored || running === undefined || isBusy || isUnsent || isGivingWay.current || followed.current === running) return;
     followed.current = running;
-    setMessages(stored);
+    setMessages((before) => keepingEqual(before, stored));
     void resumeStream();
-  }, [stored, running, isBusy, resumeStream, setMessages]);
+  }, [stored, running, isBusy, isUnsent, resumeStream, setMessages]);
 
   const { online } = useNetwork();
-  const isLost = lost > 0 && status === "error";
   useEffect(() => {
-    if (!isLost || !online) return;
+    if (!isWaiting || !online) return;
     const wait = RECONNECT_MS[Math.min(lost, RECONNECT_MS.length) - 1];
     const timer = setTimeout(() => {
+      if (isUnsent) {
+        // By the message's own name the server knows it again, should it have heard it after all.
+        void regenerate(carried.current ? { body: carried.current } : {});
+        return;
+      }
       followed.current = undefined;
       void refresh();
       void resumeStream();
     }, wait);
     return () => clearTimeout(timer);
-  }, [isLost, lost, online, refresh, resumeStream]);
+  }, [isWaiting, isUnsent, lost, online, refresh, regenerate, resumeStream]);
+
+  /** Begins a turn; false if the server would not have it, and nothing of it is kept. */
+  const begin = useCallback(async (turn: () => Promise<void>, options?: TurnOptions) => {
+    carried.current = options;
+    isRefused.current = false;
+    setIsUnsent(false);
+    await turn();
+    return !isRefused.current;
+  }, []);
+
+  const say = useCallback(
+    async (text: string, { id, edits }: { id?: string; edits?: string } = {}) => {
+      // A question that waits gives way to what is said instead.
+      isGivingWay.current = true;
+      await leave();
+      const options = edits === undefined ? undefined : { edit_id: edits };
+      return begin(() => {
+        const message = { role: "user" as const, parts: [{ type: "text" as const, text }], ...(id === undefined ? {} : { id }) };
+        const sending = sendMessage(message, options ? { body: options } : {});
+        isGivingWay.current = false;
+        return sending;
+      }, options);
+    },
+    [begin, leave, sendMessage],
+  );
+
+  const sayInstead = useCallback(
+    (message: ChatMessage, text: string) => {
+      setMessages((now) => now.slice(0, now.findIndex((one) => one.id === message.id)));
+      return say(text, { edits: message.id });
+    },
+    [say, setMessages],
+  );
+
+  const again = useCallback(
+    (message: ChatMessage) => {
+      const options = { again_id: message.id };
+      return begin(() => regenerate({ messageId: message.id, body: options }), options);
+    },
+    [begin, regenerate],
+  );
 
   const stop = useCallback(async () => {
     await client.POST("/api/chat/sessions/{session_id}/stop", { params: { path: { session_id: sessionId } } });
@@ -104,16 +164,24 @@ export function useThread(sessionId: string) {
     history,
     messages: chat.messages,
     isBusy,
-    activity: isLost || !online ? ("offline" as const) : activityOf(chat.messages, isBusy),
-    error: isLost ? undefined : chat.error,
-    chat,
+    activity: activityNow(),
+    error: isWaiting ? undefined : chat.error,
+    clearError: chat.clearError,
+    say,
+    sayInstead,
+    again,
     refresh,
     stop,
   };
+
+  function activityNow(): Activity {
+    if (isUnsent && isWaiting) return "unsent";
+    return isWaiting || !online ? "offline" : activityOf(chat.messages, isBusy);
+  }
 }
 
 function isLostConnection(error: Error): boolean {
-  return error instanceof ConnectionLost || asApiError(error).status === 0;
+  return error instanceof NotSent ? error.isUnknown : error instanceof ConnectionLost || asApiError(error).status === 0;
 }
 
 /** What is going on, told from the last thing heard. */
