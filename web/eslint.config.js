@@ -52,5 +52,6 @@ export default ts.config(
     files: ["**/testing-setup.ts"],
     rules: { "@typescript-eslint/no-empty-function": "off", "@typescript-eslint/no-deprecated": "off" },
   },
+  { files: ["packages/ui/src/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["**/*.{js,mjs}", "e2e/**"], languageOptions: { globals: globals.node } },
 );

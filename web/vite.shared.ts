@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import react from "@vitejs/plugin-react";
-import type { UserConfig } from "vite";
+import type { Plugin, UserConfig } from "vite";
 
 const API = process.env["MSIL_API"] ?? "http://127.0.0.1:8000";
 
@@ -11,7 +12,7 @@ export function appConfig(name: "chat" | "admin"): UserConfig {
   return {
     root,
     base: `/${name}/`,
-    plugins: [react()],
+    plugins: [react(), firstTheme(`/${name}/`)],
     html: { cspNonce: "__CSP_NONCE__" },
     build: {
       outDir: fileURLToPath(new URL(`../src/msil_mcp/pages/static/${name}`, import.meta.url)),
@@ -25,6 +26,23 @@ export function appConfig(name: "chat" | "admin"): UserConfig {
     server: {
       port: name === "chat" ? 5173 : 5174,
       proxy: { "/api": { target: API, ws: true }, "/v1": API },
+    },
+  };
+}
+
+/** A script of its own before all others, because a page's policy lets none run from inside of it. */
+function firstTheme(base: string): Plugin {
+  const source = readFileSync(new URL("./packages/ui/src/first-theme.js", import.meta.url), "utf8");
+  return {
+    name: "msil-first-theme",
+    transformIndexHtml(_html, { bundle }) {
+      const file = Object.values(bundle ?? {}).find((one) => one.names?.includes("first-theme.js"));
+      const script = file ? { attrs: { src: base + file.fileName } } : { children: source };
+      return [{ tag: "script", injectTo: "head-prepend", ...script }];
+    },
+    buildStart() {
+      if (this.meta.watchMode) return;
+      this.emitFile({ type: "asset", name: "first-theme.js", source });
     },
   };
 }

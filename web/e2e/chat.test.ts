@@ -5,7 +5,19 @@ import { dirname, join } from "node:path";
 import { expect } from "vitest";
 
 import { HOSTILE } from "./model";
-import { ask, beginSession, BOOKING_ANSWER, BOOKING_SENTENCE, composer, PHONE, picture, publish, say, test } from "./journey";
+import {
+  ask,
+  beginSession,
+  BOOKING_ANSWER,
+  BOOKING_SENTENCE,
+  composer,
+  openAsSomebodyNew,
+  PHONE,
+  picture,
+  publish,
+  say,
+  test,
+} from "./journey";
 import { noticeDocument, startUpstream } from "./upstream";
 
 const BOOKING_ID = /BK\d{6}[A-Z0-9]{4}/;
@@ -121,7 +133,7 @@ test("a slot is picked with a click", async ({ open }) => {
 });
 
 test("somebody who speaks Hindi is spoken to in Hindi", async ({ open }) => {
-  const page = await open("/chat/");
+  const page = await openAsSomebodyNew(open, "/chat/");
   await page.getByRole("button", { name: /^Account of/ }).click();
   await page.getByRole("menuitemradio", { name: "हिन्दी" }).click();
   await page.getByRole("heading", { name: "मैं आपके लिए क्या कर सकता हूँ?" }).or(page.locator("h1", { hasText: /[\u0900-\u097f]/ })).first().waitFor();
@@ -131,7 +143,10 @@ test("somebody who speaks Hindi is spoken to in Hindi", async ({ open }) => {
   await page.getByText("MSIL Service Hinjewadi", { exact: true }).first().waitFor();
   await page.getByText(/मोबाइल नंबर/).first().waitFor();
   await picture(page, "chat-hindi");
-  await ask(page, "PATCH", "/api/auth/me", { preferences: { locale: "en" } });
+  // On another device, which knows nothing of it.
+  await page.evaluate(() => localStorage.clear());
+  await page.goto(new URL("/chat/", page.url()).href);
+  await page.locator("h1", { hasText: /[\u0900-\u097f]/ }).waitFor();
 });
 
 test("hostile text of a model or a tool stays text", async ({ open }) => {
@@ -186,7 +201,7 @@ test("on a phone the conversations are in a drawer and nothing is wider than the
 });
 
 test("the dark theme stays chosen", async ({ open }) => {
-  const page = await open("/chat/");
+  const page = await openAsSomebodyNew(open, "/chat/");
   await page.getByRole("button", { name: /^Account of/ }).click();
   await page.getByRole("menuitemradio", { name: "Dark" }).click();
   await page.reload();

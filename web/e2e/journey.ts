@@ -13,7 +13,7 @@ const connected = chromium.connect(inject("browser"));
 const SIGNED_IN = JSON.parse(inject("signedIn")) as Exclude<BrowserContextOptions["storageState"], string | undefined>;
 
 export type Opened = Page & { readonly session: BrowserContext };
-type Open = (path: string, options?: BrowserContextOptions) => Promise<Page>;
+export type Open = (path: string, options?: BrowserContextOptions) => Promise<Page>;
 
 /**
  * `open(path)` shows a page to the administrator in a context of its own. However a test ends, no
@@ -79,6 +79,17 @@ export async function publish(page: Page, document: object, bundle: string): Pro
 /** Begins a conversation; with a model of the journeys' own if it is named. */
 export async function beginSession(page: Page, body: { model?: string; language?: string } = {}): Promise<string> {
   return (await ask<{ id: string }>(page, "POST", "/api/chat/sessions", body)).id;
+}
+
+/** A page of somebody who is new here, whose choices are nobody else's. */
+export async function openAsSomebodyNew(open: Open, path: string): Promise<Page> {
+  const username = `new-${crypto.randomUUID().slice(0, 8)}`;
+  const body = { username, display_name: "Asha Kulkarni", roles: ["user"] };
+  const { password } = await ask<{ password: string }>(await open("/admin/"), "POST", "/api/users", body);
+  const page = await open(path, { storageState: { cookies: [], origins: [] } });
+  await ask(page, "POST", "/api/auth/login", { username, password });
+  await page.goto(URL_OF_SERVER + path);
+  return page;
 }
 
 export const composer = (page: Page, name = "What do you want to say?") => page.getByLabel(name);

@@ -1,23 +1,29 @@
-import { Alert, Burger, Group, Text } from "@mantine/core";
+import { Alert, Burger, Center, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { useDisclosure, useHotkeys, useNetwork } from "@mantine/hooks";
 import { Mark, type Profile, SignInGate } from "@msil-mcp/ui";
-import { IconWifiOff } from "@tabler/icons-react";
+import { IconUser, IconWifiOff } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
-import { useRef } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
-import { AccountMenu } from "../features/account";
-import { Sidebar } from "../features/sessions";
+import { chooseLanguage } from "../shared/i18n";
 import classes from "./Layout.module.css";
-import { ModelLabel } from "./ModelLabel";
 import { useSignInLabels } from "./useSignInLabels";
+
+// One can begin to write before these are there; they are fetched while the server says who it is.
+const account = import("../features/account");
+const model = import("./ModelLabel");
+const sessions = import("../features/sessions");
+const AccountMenu = lazy(() => account.then((module) => ({ default: module.AccountMenu })));
+const ModelLabel = lazy(() => model.then((module) => ({ default: module.ModelLabel })));
+const Sidebar = lazy(() => sessions.then((module) => ({ default: module.Sidebar })));
 
 /** Who is it? Then the frame around every page. */
 export function Layout() {
   const { t } = useTranslation();
   const labels = useSignInLabels();
   return (
-    <SignInGate title={t("app.title")} labels={labels}>
+    <SignInGate title={t("app.title")} labels={labels} speak={chooseLanguage}>
       {(profile) => <Frame profile={profile} />}
     </SignInGate>
   );
@@ -32,6 +38,7 @@ function Frame({ profile }: { profile: Profile }) {
   useHotkeys(
     [
       ["mod+shift+O", () => void navigate({ to: "/" })],
+      ["Escape", close],
       [
         "mod+K",
         () => {
@@ -56,12 +63,18 @@ function Frame({ profile }: { profile: Profile }) {
               {t("app.title")}
             </Text>
           </Link>
-          <ModelLabel />
+          <Suspense>
+            <ModelLabel />
+          </Suspense>
         </Group>
-        <AccountMenu profile={profile} />
+        <Suspense fallback={<AccountPlace />}>
+          <AccountMenu profile={profile} />
+        </Suspense>
       </header>
       <nav className={classes["nav"]} data-open={isOpen || undefined} aria-label={t("sessions.list")}>
-        <Sidebar onOpen={close} searchRef={search} />
+        <Suspense fallback={<SidebarPlace />}>
+          <Sidebar onOpen={close} searchRef={search} />
+        </Suspense>
       </nav>
       <main className={classes["main"]} id="main" tabIndex={-1}>
         {!online && (
@@ -74,5 +87,26 @@ function Frame({ profile }: { profile: Profile }) {
         </div>
       </main>
     </div>
+  );
+}
+
+/** As large as what comes. */
+function AccountPlace() {
+  return (
+    <Center w={34} h={34} c="dimmed" aria-hidden>
+      <IconUser size={20} />
+    </Center>
+  );
+}
+
+function SidebarPlace() {
+  return (
+    <Stack gap="xs" p="sm" aria-hidden>
+      <Skeleton height={36} />
+      <Skeleton height={36} />
+      {Array.from({ length: 6 }, (_, index) => (
+        <Skeleton key={index} height={20} my={6} />
+      ))}
+    </Stack>
   );
 }

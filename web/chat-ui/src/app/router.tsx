@@ -1,7 +1,9 @@
+import { PageFault } from "@msil-mcp/ui";
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
 import type { FirstWords } from "../features/conversation";
 import { Layout } from "./Layout";
+import { NotFound } from "./NotFound";
 
 const root = createRootRoute({ component: Outlet });
 
@@ -23,6 +25,8 @@ export const router = createRouter({
   basepath: "/chat",
   routeTree: root.addChildren([layout.addChildren([welcome, conversation])]),
   defaultPreload: "intent",
+  defaultErrorComponent: PageFault,
+  defaultNotFoundComponent: NotFound,
 });
 
 declare module "@tanstack/react-router" {

@@ -1,6 +1,7 @@
 import { ActionIcon, type MantineColorScheme, Menu, useMantineColorScheme } from "@mantine/core";
-import { api, client } from "@msil-mcp/api";
-import type { Profile } from "@msil-mcp/ui";
+import { notifications } from "@mantine/notifications";
+import { api } from "@msil-mcp/api";
+import { ErrorNotice, type Profile, useKeptChoice } from "@msil-mcp/ui";
 import { IconCheck, IconLogout, IconSettings, IconUser } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 
@@ -12,12 +13,20 @@ const THEMES = ["light", "dark", "auto"] as const;
 export function AccountMenu({ profile }: { profile: Profile }) {
   const { t, i18n } = useTranslation();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const signOut = api.useMutation("post", "/api/auth/logout", { onSuccess: ({ provider_url }) => window.location.assign(provider_url ?? "/chat/") });
+  const close = { closeButtonProps: { "aria-label": t("common.close") } };
+  const keep = useKeptChoice(profile, () => notifications.show({ message: t("account.notKept"), ...close }));
+  const signOut = api.useMutation("post", "/api/auth/logout", {
+    onSuccess: ({ provider_url }) => window.location.assign(provider_url ?? "/chat/"),
+    onError: (error) => notifications.show({ message: <ErrorNotice error={error} />, withBorder: false, ...close }),
+  });
   const isAdministrator = profile.permissions.some((permission) => permission === "analytics:read" || permission === "audit:read");
   const choose = (language: Language) => {
     void chooseLanguage(language);
-    // The server speaks it too; only people who are known here have preferences.
-    if (profile.preferences) void client.PATCH("/api/auth/me", { body: { preferences: { locale: language } } }).catch(() => undefined);
+    keep({ locale: language });
+  };
+  const wear = (theme: MantineColorScheme) => {
+    setColorScheme(theme);
+    keep({ theme });
   };
   return (
     <Menu position="bottom-end" width={240}>
@@ -44,7 +53,7 @@ export function AccountMenu({ profile }: { profile: Profile }) {
         </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Label>{t("account.theme")}</Menu.Label>
-        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}>
+        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => wear(scheme as MantineColorScheme)}>
           {THEMES.map((value) => (
             <Menu.RadioItem key={value} value={value} closeMenuOnClick checkIcon={<IconCheck size={14} aria-hidden />}>
               {t(`account.${value}`)}
