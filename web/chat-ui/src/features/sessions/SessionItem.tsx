@@ -13,7 +13,7 @@ import {
   IconTrash,
 } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { type Session, useSessionActions } from "./queries";
@@ -32,49 +32,52 @@ export function SessionItem({ session, isCurrent, onOpen }: Props) {
   const navigate = useNavigate();
   const { change, remove, restore } = useSessionActions();
   const [isNaming, setIsNaming] = useState(false);
+  const menu = useRef<HTMLButtonElement>(null);
+  const wasNaming = useRef(false);
+  useEffect(() => {
+    // Back to where the naming was begun from.
+    if (isNaming || !wasNaming.current) return;
+    wasNaming.current = false;
+    menu.current?.focus();
+  }, [isNaming]);
   const params = { path: { session_id: session.id } };
   const title = session.title || t("sessions.untitled");
+  const closing = { closeButtonProps: { "aria-label": t("common.close") } };
 
-  const onError = (error: unknown) =>
-    notifications.show({ message: <ErrorNotice error={error} />, withBorder: false, autoClose: UNDO_MS });
-  const deleteWithUndo = () =>
-    remove.mutate(
-      { params },
-      {
-        onError,
-        onSuccess: () => {
-          if (isCurrent) void navigate({ to: "/" });
-          const id = `deleted-${session.id}`;
-          notifications.show({
-            id,
-            autoClose: UNDO_MS,
-            closeButtonProps: { "aria-label": t("common.close") },
-            message: (
-              <Group justify="space-between" wrap="nowrap">
-                <Text size="sm">{t("sessions.deleted", { title })}</Text>
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  onClick={() => {
-                    restore.mutate({ params }, { onError });
-                    notifications.hide(id);
-                  }}
-                >
-                  {t("sessions.undo")}
-                </Button>
-              </Group>
-            ),
-          });
-        },
-      },
-    );
+  const onError = (error: unknown) => {
+    notifications.show({ message: <ErrorNotice error={error} />, withBorder: false, autoClose: UNDO_MS, ...closing });
+  };
+  const deleteWithUndo = async () => {
+    // Awaited, because by then the item may be gone from its list, and callbacks of it with it.
+    await remove.mutateAsync({ params });
+    if (isCurrent) void navigate({ to: "/" });
+    const id = `deleted-${session.id}`;
+    const undo = () => {
+      notifications.hide(id);
+      restore.mutateAsync({ params }).catch(onError);
+    };
+    notifications.show({
+      id,
+      autoClose: UNDO_MS,
+      ...closing,
+      message: (
+        <Group justify="space-between" wrap="nowrap">
+          <Text size="sm">{t("sessions.deleted", { title })}</Text>
+          <Button size="compact-sm" variant="default" onClick={undo}>
+            {t("sessions.undo")}
+          </Button>
+        </Group>
+      ),
+    });
+  };
 
   if (isNaming) {
     return (
       <RenameField
         title={session.title}
-        onDone={(next) => {
+        onDone={(next, { isByKey }) => {
           setIsNaming(false);
+          wasNaming.current = isByKey;
           if (next && next !== session.title) change.mutate({ params, body: { title: next } }, { onError });
         }}
       />
@@ -95,7 +98,7 @@ export function SessionItem({ session, isCurrent, onOpen }: Props) {
       </Link>
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
-          <ActionIcon className={classes["menu"]} variant="subtle" color="gray" aria-label={t("sessions.more", { title })}>
+          <ActionIcon ref={menu} className={classes["menu"]} variant="subtle" color="gray" aria-label={t("sessions.more", { title })}>
             <IconDots size={16} aria-hidden />
           </ActionIcon>
         </Menu.Target>
@@ -128,7 +131,7 @@ export function SessionItem({ session, isCurrent, onOpen }: Props) {
             </Menu.Item>
           ))}
           <Menu.Divider />
-          <Menu.Item color="danger" leftSection={<IconTrash size={16} aria-hidden />} onClick={deleteWithUndo}>
+          <Menu.Item color="danger" leftSection={<IconTrash size={16} aria-hidden />} onClick={() => void deleteWithUndo().catch(onError)}>
             {t("sessions.delete")}
           </Menu.Item>
         </Menu.Dropdown>
@@ -137,7 +140,13 @@ export function SessionItem({ session, isCurrent, onOpen }: Props) {
   );
 }
 
-function RenameField({ title, onDone }: { title: string; onDone: (title: string) => void }) {
+interface RenameProps {
+  title: string;
+  /** With no title nothing is to be changed. */
+  onDone: (title: string, how: { isByKey: boolean }) => void;
+}
+
+function RenameField({ title, onDone }: RenameProps) {
   const { t } = useTranslation();
   const [name, setName] = useState(title);
   return (
@@ -148,10 +157,11 @@ function RenameField({ title, onDone }: { title: string; onDone: (title: string)
       maxLength={200}
       value={name}
       onChange={(event) => setName(event.currentTarget.value)}
-      onBlur={() => onDone(name.trim())}
+      onBlur={() => onDone(name.trim(), { isByKey: false })}
       onKeyDown={(event) => {
-        if (event.key === "Enter") onDone(name.trim());
-        if (event.key === "Escape") onDone("");
+        if (event.nativeEvent.isComposing) return;
+        if (event.key === "Enter") onDone(name.trim(), { isByKey: true });
+        if (event.key === "Escape") onDone("", { isByKey: true });
       }}
     />
   );

@@ -82,18 +82,23 @@ test("a conversation gets another title", async () => {
   expect(await asked.find((request) => request.method === "PATCH")?.json()).toEqual({ title: "Other" });
 });
 
-test("a deleted conversation can be taken back", async () => {
+test("a deleted conversation is left, and can be taken back when its line is gone", async () => {
+  let items = [session("a", "First")];
   const { asked } = serve({
-    [LIST]: { items: [session("a", "First")], next_cursor: null },
-    "DELETE /api/chat/sessions/a": null,
+    [LIST]: () => ({ items, next_cursor: null }),
+    "DELETE /api/chat/sessions/a": () => {
+      items = [];
+      return null;
+    },
     "POST /api/chat/sessions/a/restore": session("a", "First"),
   });
-  await open();
+  const { path } = await open("/c/a");
 
   await choose("First", "Delete");
   await userEvent.click(await screen.findByRole("button", { name: "Undo" }));
 
   await waitFor(() => expect(asked.map((request) => request.method)).toContain("POST"));
+  expect(path()).toBe("/");
 });
 
 test("what the server refuses is said in its words", async () => {

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Center, Group, Loader, ScrollArea, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Center, Group, Loader, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { ErrorNotice } from "@msil-mcp/ui";
 import { IconPlus, IconSearch, IconX } from "@tabler/icons-react";
@@ -61,7 +61,7 @@ export function Sidebar({ onOpen, searchRef }: Props) {
           </Button>
         ))}
       </Group>
-      <ScrollArea flex={1} mih={0} type="auto">
+      <div className={classes["scroller"]}>
         {sessions.error && !items && <ErrorNotice error={sessions.error} onRetry={() => void sessions.refetch()} />}
         {sessions.isPending && Array.from({ length: 6 }, (_, index) => <Skeleton key={index} height={20} my={10} />)}
         {items?.length === 0 && (
@@ -88,7 +88,7 @@ export function Sidebar({ onOpen, searchRef }: Props) {
             <Loader size="xs" aria-hidden />
           </Group>
         )}
-      </ScrollArea>
+      </div>
     </Stack>
   );
 }
