@@ -7,6 +7,7 @@ const STATES: Record<LiveState, { label: string; color: string }> = {
   connecting: { label: "Connecting", color: "gray" },
   live: { label: "Live", color: "green" },
   offline: { label: "Connection lost; trying again", color: "yellow" },
+  refused: { label: "Not open to you", color: "gray" },
 };
 
 /** The newest events as they happen. */

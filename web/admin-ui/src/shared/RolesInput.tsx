@@ -3,6 +3,7 @@ import { api } from "@msil-mcp/api";
 import type { ReactNode } from "react";
 
 import { useMay } from "./identity";
+import { BY_CURSOR, useAllRows } from "./lists";
 
 interface Props {
   value?: string[];
@@ -14,8 +15,9 @@ interface Props {
 /** Roles to carry; those of the catalogue where one may read it. */
 export function RolesInput({ value = [], description, ...rest }: Props) {
   const may = useMay();
-  const { data } = api.useQuery("get", "/api/roles", { params: { query: { limit: 199 } } }, { enabled: may("roles:manage") });
-  const names = data?.items.map((role) => role.name) ?? ["administrator", "auditor", "integrator", "operator", "user"];
+  const query = { params: { query: { limit: 200 } } };
+  const { rows } = useAllRows(api.useInfiniteQuery("get", "/api/roles", query, { ...BY_CURSOR, enabled: may("roles:manage") }));
+  const names = rows?.map((role) => role.name) ?? ["administrator", "auditor", "integrator", "operator", "user"];
   return (
     <MultiSelect
       label="Roles"

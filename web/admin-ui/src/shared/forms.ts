@@ -88,3 +88,14 @@ function fieldErrors(error: unknown, fields: readonly string[]): Record<string, 
 function fieldOf(pointer: string): string {
   return pointer.split("/")[2] ?? "";
 }
+
+/**
+ * Of the values of a form those that differ from what it was filled with, so that saving takes
+ * back nothing that somebody else has changed meanwhile.
+ */
+export function changedOf<Values extends object>(values: Values, before: Values): Partial<Values> {
+  const names = Object.keys(values) as (keyof Values)[];
+  return Object.fromEntries(
+    names.filter((name) => JSON.stringify(values[name]) !== JSON.stringify(before[name])).map((name) => [name, values[name]]),
+  ) as Partial<Values>;
+}

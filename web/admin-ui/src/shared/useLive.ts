@@ -7,7 +7,7 @@ export interface LiveEvent {
   data: Record<string, unknown>;
 }
 
-export type LiveState = "connecting" | "live" | "offline";
+export type LiveState = "connecting" | "live" | "offline" | "refused";
 
 const KEPT = 200;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
@@ -39,8 +39,12 @@ export function useLive(): { events: readonly LiveEvent[]; state: LiveState; has
         if (!NOT_EVENTS.has(event.type)) setEvents((before) => [event, ...before].slice(0, KEPT));
       };
       socket.onclose = (closed) => {
+        if (isOver) return;
+        if (closed.code === NOT_ALLOWED) {
+          setState("refused");
+          return;
+        }
         setState("offline");
-        if (isOver || closed.code === NOT_ALLOWED) return;
         timer = setTimeout(open, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
         failures += 1;
       };

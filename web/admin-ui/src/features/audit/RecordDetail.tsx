@@ -11,7 +11,7 @@ type Detail = components["schemas"]["RecordDetail"];
 /** Everything one record holds, masked, and its place in the chain. */
 export function RecordDetail({ id }: { id: number }) {
   const { data, error, refetch } = api.useQuery("get", "/api/audit/{record_id}", { params: { path: { record_id: id } } });
-  if (error) return <ErrorNotice error={error} onRetry={() => void refetch()} />;
+  if (error && !data) return <ErrorNotice error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton height={400} />;
   return (
     <Stack>

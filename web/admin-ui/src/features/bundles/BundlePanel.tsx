@@ -8,6 +8,7 @@ import { useState } from "react";
 
 import { ask } from "../../shared/ask";
 import { Facts } from "../../shared/Facts";
+import { changedOf } from "../../shared/forms";
 import { useMay } from "../../shared/identity";
 import { useRefresh } from "../../shared/lists";
 
@@ -16,7 +17,7 @@ type Detail = components["schemas"]["BundleDetail"];
 export function BundlePanel({ name, onGone }: { name: string; onGone: () => void }) {
   const may = useMay();
   const { data, error, refetch } = api.useQuery("get", "/api/bundles/{name}", { params: { path: { name } } });
-  if (error) return <ErrorNotice error={error} onRetry={() => void refetch()} />;
+  if (error && !data) return <ErrorNotice error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton height={360} />;
   return (
     <Stack>
@@ -34,7 +35,7 @@ export function BundlePanel({ name, onGone }: { name: string; onGone: () => void
       {may("tools:write") && (
         <>
           <State bundle={data} onGone={onGone} />
-          <Edit key={JSON.stringify(data)} bundle={data} />
+          <Edit key={JSON.stringify([data.title, data.description, data.tools])} bundle={data} />
         </>
       )}
       {data.prompts.length > 0 && (
@@ -76,6 +77,7 @@ function State({ bundle, onGone }: { bundle: Detail; onGone: () => void }) {
         <Button
           variant="default"
           disabled={bundle.published === 0}
+          loading={withdraw.isPending}
           onClick={() =>
             ask({
               title: `Withdraw ${bundle.name}?`,
@@ -90,6 +92,7 @@ function State({ bundle, onGone }: { bundle: Detail; onGone: () => void }) {
         <Button
           variant="outline"
           color="danger"
+          loading={remove.isPending}
           onClick={() =>
             ask({
               title: `Delete ${bundle.name}?`,
@@ -112,7 +115,8 @@ function Edit({ bundle }: { bundle: Detail }) {
   const refresh = useRefresh("/api/bundles", "/api/tools");
   const [search, setSearch] = useState("");
   const found = api.useQuery("get", "/api/tools", { params: { query: { limit: 50, ...(search ? { q: search } : {}) } } });
-  const form = useForm({ initialValues: { title: bundle.title, description: bundle.description, tools: bundle.tools } });
+  const initialValues = { title: bundle.title, description: bundle.description, tools: bundle.tools };
+  const form = useForm({ initialValues });
   const save = api.useMutation("patch", "/api/bundles/{name}", {
     onSuccess: async ({ added, removed }) => {
       notifications.show({ message: `Saved. ${added.length} tools added, ${removed.length} taken out.` });
@@ -124,7 +128,7 @@ function Edit({ bundle }: { bundle: Detail }) {
   const added = form.values.tools.filter((name) => !before.has(name));
   const removed = bundle.tools.filter((name) => !form.values.tools.includes(name));
   return (
-    <form onSubmit={form.onSubmit((body) => save.mutate({ params: { path: { name: bundle.name } }, body }))}>
+    <form onSubmit={form.onSubmit((values) => save.mutate({ params: { path: { name: bundle.name } }, body: changedOf(values, initialValues) }))}>
       <Stack gap="sm">
         <TextInput label="Title" {...form.getInputProps("title")} />
         <Textarea label="Description" autosize minRows={2} {...form.getInputProps("description")} />

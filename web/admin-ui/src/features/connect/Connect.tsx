@@ -26,7 +26,7 @@ function Ways() {
   const may = useMay();
   const all = api.useQuery("get", "/api/connect");
   const view = api.useQuery("get", "/api/connect", { params: { query: bundle ? { bundle } : {} } });
-  if (view.error) return <ErrorNotice error={view.error} onRetry={() => void view.refetch()} />;
+  if (view.error && !view.data) return <ErrorNotice error={view.error} onRetry={() => void view.refetch()} />;
   if (!view.data) return <Skeleton height={480} />;
   const { clients, endpoints, url, placeholder } = view.data;
   const chosen = clients.find((one) => one.id === client) ?? clients[0];

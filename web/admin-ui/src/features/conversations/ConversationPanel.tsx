@@ -21,8 +21,10 @@ export function ConversationPanel({ id }: { id: string }) {
     BY_CURSOR,
   );
   const error = detail.error ?? messages.error;
-  if (error) return <ErrorNotice error={error} onRetry={() => void messages.refetch()} />;
-  if (!messages.data || !detail.data) return <Skeleton height={400} />;
+  if (!messages.data || !detail.data) {
+    const retry = () => void Promise.all([detail.refetch(), messages.refetch()]);
+    return error ? <ErrorNotice error={error} onRetry={retry} /> : <Skeleton height={400} />;
+  }
   return (
     <Stack>
       <Facts facts={factsOf(detail.data)} />

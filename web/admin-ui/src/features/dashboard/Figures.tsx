@@ -53,7 +53,7 @@ interface FigureProps {
 
 function Figure({ label, value, exact, to, isWide = false }: FigureProps) {
   const number = (
-    <Text fw={600} fz={isWide ? "md" : "xl"} lh={1.5}>
+    <Text fw={600} fz={isWide ? "sm" : "xl"} lh={isWide ? 2 : 1.5}>
       {value}
     </Text>
   );

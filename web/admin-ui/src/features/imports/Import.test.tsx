@@ -1,5 +1,5 @@
 import { serve } from "@msil-mcp/ui/testing";
-import { screen, waitFor } from "@testing-library/react";
+import { fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
@@ -85,6 +85,42 @@ test("the plan says what cannot become a tool, and imports what was chosen", asy
   await waitFor(() => expect(asked.some((request) => request.method === "POST")).toBe(true));
   const body: unknown = await asked.find((request) => request.method === "POST")?.json();
   expect(body).toEqual({ publish: true, select: ["listOrders"] });
+});
+
+test("while it is imported one sees so, and can neither import twice nor change what was chosen", async () => {
+  let answer: (body: object) => void = () => undefined;
+  const { asked } = serve({
+    "GET /api/imports/d1": DRAFT,
+    "POST /api/imports/d1/apply": () => new Promise((resolve) => (answer = resolve)),
+  });
+  open("/import/d1");
+
+  const button = await screen.findByRole("button", { name: "Import 2 tools and publish" });
+  await userEvent.dblClick(button);
+
+  expect(await screen.findByText(/Importing 2 tools and publishing/)).toBeVisible();
+  expect(screen.getByRole("progressbar")).toBeVisible();
+  expect(screen.getByRole("checkbox", { name: "place_order" })).toBeDisabled();
+  expect(asked.filter((request) => request.method === "POST")).toHaveLength(1);
+  answer({ ...PLAN, changed: true, dry_run: false, published: true, tools: [], verdicts: [] });
+});
+
+test("a plan that was imported is not offered again", async () => {
+  serve({ "GET /api/imports/d1": { ...DRAFT, state: "imported" } });
+  open("/import/d1");
+
+  expect(await screen.findByText("This plan was imported")).toBeVisible();
+});
+
+test("a file that is too large is refused in words", async () => {
+  serve({ "GET /api/specs": NO_SPECS });
+  open("/import");
+  const large = new File(["x"], "large.json", { type: "application/json" });
+  Object.defineProperty(large, "size", { value: 60_000_000 });
+
+  fireEvent.change(await screen.findByLabelText("OpenAPI document"), { target: { files: [large] } });
+
+  expect(await screen.findByRole("alert")).toHaveTextContent("large.json is larger than 50 MB");
 });
 
 test("a document that cannot be read says why", async () => {

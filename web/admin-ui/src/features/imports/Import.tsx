@@ -1,7 +1,7 @@
 import "@mantine/dropzone/styles.css";
 
 import { Button, Card, Group, Progress, Stack, Switch, Text, TextInput, Title } from "@mantine/core";
-import { Dropzone } from "@mantine/dropzone";
+import { Dropzone, type FileRejection } from "@mantine/dropzone";
 import { api, ApiError, client, type components } from "@msil-mcp/api";
 import { EmptyState, ErrorNotice, RelativeTime } from "@msil-mcp/ui";
 import { IconFileCode, IconUpload, IconX } from "@tabler/icons-react";
@@ -44,6 +44,7 @@ function Start() {
   const [baseUrl, setBaseUrl] = useState("");
   const [isByTag, setIsByTag] = useState(false);
   const [isPrivate, setIsPrivate] = useState(false);
+  const [refused, setRefused] = useState<string>();
   const begin = useMutation({
     mutationFn: async () => {
       const query = {
@@ -73,7 +74,11 @@ function Start() {
       >
         <Stack>
           <Dropzone
-            onDrop={(files) => setFile(files[0])}
+            onDrop={(files) => {
+              setRefused(undefined);
+              setFile(files[0]);
+            }}
+            onReject={(files) => setRefused(whyNot(files))}
             maxFiles={1}
             multiple={false}
             maxSize={MAX_BYTES}
@@ -98,6 +103,11 @@ function Start() {
               </div>
             </Group>
           </Dropzone>
+          {refused && (
+            <Text size="sm" c="var(--mantine-color-error)" role="alert">
+              {refused}
+            </Text>
+          )}
           {file ? (
             <Group>
               <Button size="compact-sm" variant="default" onClick={() => setFile(undefined)}>
@@ -153,6 +163,12 @@ function Start() {
   );
 }
 
+function whyNot(files: readonly FileRejection[]): string {
+  if (files.length > 1) return "One file at a time: a document that is split into several has to be bundled first.";
+  const file = files[0]?.file;
+  return `${file?.name ?? "The file"} is larger than ${MAX_BYTES / 1_000_000} MB, and is not taken.`;
+}
+
 const STAGES: Record<Draft["progress"]["stage"], string> = {
   waiting: "Waiting for its turn",
   fetching: "Fetching the document",
@@ -174,7 +190,7 @@ function OpenDraft({ id }: { id: string }) {
       Begin again
     </Button>
   );
-  if (draft.error) return <ErrorNotice error={draft.error} onRetry={() => void draft.refetch()} />;
+  if (draft.error && !draft.data) return <ErrorNotice error={draft.error} onRetry={() => void draft.refetch()} />;
   const { progress, state, error, plan } = draft.data ?? {};
   if (state === "failed" && error) {
     return (
@@ -182,6 +198,13 @@ function OpenDraft({ id }: { id: string }) {
         <ErrorNotice error={new ApiError({ type: "about:blank", status: 422, ...error })} />
         {back}
       </Stack>
+    );
+  }
+  if (state === "imported") {
+    return (
+      <EmptyState icon={IconFileCode} title="This plan was imported" action={back}>
+        Its tools are under Tools. To import the document again, begin again.
+      </EmptyState>
     );
   }
   if (!plan || !draft.data || state === "reading") {

@@ -1,9 +1,10 @@
-import { Alert, Badge, Button, Card, Checkbox, Group, List, Stack, Switch, Table, Text, Title } from "@mantine/core";
+import { Alert, Badge, Button, Card, Checkbox, Group, List, Progress, Stack, Switch, Table, Text, Title } from "@mantine/core";
+import { useCallbackRef } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { api, type components } from "@msil-mcp/api";
 import { ErrorNotice, exactCount } from "@msil-mcp/ui";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { memo, type ReactNode, useEffect, useState } from "react";
 
 import { useRefresh } from "../../shared/lists";
 
@@ -22,7 +23,7 @@ const CHANGES: Record<Operation["change"], string> = {
 /** What the document would add, change and take away; the administrator chooses, then it happens. */
 export function Plan({ draft, plan, back }: { draft: Draft; plan: PlanView; back: ReactNode }) {
   const navigate = useNavigate();
-  const refresh = useRefresh("/api/tools", "/api/bundles", "/api/specs");
+  const refresh = useRefresh("/api/tools", "/api/bundles", "/api/specs", "/api/imports");
   const [chosen, setChosen] = useState(() => new Set(plan.operations.filter((one) => one.selected).map((one) => one.operation_id)));
   const [isPublished, setIsPublished] = useState(true);
   const apply = api.useMutation("post", "/api/imports/{draft_id}/apply", {
@@ -35,12 +36,15 @@ export function Plan({ draft, plan, back }: { draft: Draft; plan: PlanView; back
   const drop = api.useMutation("delete", "/api/imports/{draft_id}", { onSuccess: () => navigate({ to: "/import" } as never) });
   const selectable = plan.operations.filter((one) => one.change !== "removed");
   const tokens = selectable.filter((one) => chosen.has(one.operation_id)).reduce((sum, one) => sum + one.tokens, 0);
-  const toggle = (id: string) =>
+  const toggle = useCallbackRef((id: string) =>
     setChosen((before) => {
       const next = new Set(before);
       if (!next.delete(id)) next.add(id);
       return next;
-    });
+    }),
+  );
+  // What is being imported stays as it was when that began.
+  const isFixed = apply.isPending || drop.isPending;
   const params = { path: { draft_id: draft.id } };
   return (
     <Stack>
@@ -85,6 +89,7 @@ export function Plan({ draft, plan, back }: { draft: Draft; plan: PlanView; back
               <Table.Th w={40}>
                 <Checkbox
                   aria-label="All operations"
+                  disabled={isFixed}
                   checked={chosen.size === selectable.length}
                   indeterminate={chosen.size > 0 && chosen.size < selectable.length}
                   onChange={(event) => setChosen(new Set(event.currentTarget.checked ? selectable.map((one) => one.operation_id) : []))}
@@ -99,62 +104,104 @@ export function Plan({ draft, plan, back }: { draft: Draft; plan: PlanView; back
           </Table.Thead>
           <Table.Tbody>
             {plan.operations.map((one) => (
-              <Table.Tr key={one.operation}>
-                <Table.Td>
-                  <Checkbox
-                    aria-label={one.tool}
-                    disabled={one.change === "removed"}
-                    checked={chosen.has(one.operation_id)}
-                    onChange={() => toggle(one.operation_id)}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  <Text size="sm" fw={600}>
-                    {one.tool}
-                  </Text>
-                  <Text size="xs" c="dimmed">
-                    {one.title}
-                  </Text>
-                  {one.notes.map((note) => (
-                    <Text key={note.pointer + note.reason} size="xs">
-                      {note.reason}
-                    </Text>
-                  ))}
-                </Table.Td>
-                <Table.Td>
-                  <code>{one.operation}</code>
-                </Table.Td>
-                <Table.Td>
-                  <Badge variant="light" tt="none" color={CHANGES[one.change]}>
-                    {one.impact && one.change === "changed" ? `changed: ${one.impact}` : one.change}
-                  </Badge>
-                </Table.Td>
-                <Table.Td>{one.risk}</Table.Td>
-                <Table.Td ta="right">{exactCount(one.tokens)}</Table.Td>
-              </Table.Tr>
+              <Line key={one.operation} of={one} isChosen={chosen.has(one.operation_id)} isFixed={isFixed} onToggle={toggle} />
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {apply.isPending && <Applying tools={chosen.size} isPublished={isPublished} />}
       {apply.error && <ErrorNotice error={apply.error} />}
+      {drop.error && <ErrorNotice error={drop.error} />}
       <Group>
         <Button
-          disabled={chosen.size === 0 && plan.counts.removed === 0}
+          disabled={drop.isPending || (chosen.size === 0 && plan.counts.removed === 0)}
           loading={apply.isPending}
           onClick={() => apply.mutate({ params, body: { publish: isPublished, select: [...chosen] } })}
         >
           Import {chosen.size} {chosen.size === 1 ? "tool" : "tools"}
           {isPublished ? " and publish" : ""}
         </Button>
-        <Switch label="Publish at once" checked={isPublished} onChange={(event) => setIsPublished(event.currentTarget.checked)} />
+        <Switch label="Publish at once" disabled={isFixed} checked={isPublished} onChange={(event) => setIsPublished(event.currentTarget.checked)} />
         <Text size="sm" c="dimmed" role="status">
           {exactCount(tokens)} tokens in a request that offers them all
         </Text>
-        <Button variant="subtle" onClick={() => drop.mutate({ params })}>
+        <Button variant="subtle" disabled={apply.isPending} loading={drop.isPending} onClick={() => drop.mutate({ params })}>
           Throw the plan away
         </Button>
-        {back}
+        {!isFixed && back}
       </Group>
     </Stack>
+  );
+}
+
+interface LineProps {
+  of: Operation;
+  isChosen: boolean;
+  isFixed: boolean;
+  onToggle: (id: string) => void;
+}
+
+/** Memoised: a document may have thousands of them, and one is ticked at a time. */
+const Line = memo(function Line({ of: one, isChosen, isFixed, onToggle }: LineProps) {
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Checkbox
+          aria-label={one.tool}
+          disabled={isFixed || one.change === "removed"}
+          checked={isChosen}
+          onChange={() => onToggle(one.operation_id)}
+        />
+      </Table.Td>
+      <Table.Td>
+        <Text size="sm" fw={600}>
+          {one.tool}
+        </Text>
+        <Text size="xs" c="dimmed">
+          {one.title}
+        </Text>
+        {one.notes.map((note) => (
+          <Text key={note.pointer + note.reason} size="xs">
+            {note.reason}
+          </Text>
+        ))}
+      </Table.Td>
+      <Table.Td>
+        <code>{one.operation}</code>
+      </Table.Td>
+      <Table.Td>
+        <Badge variant="light" tt="none" color={CHANGES[one.change]}>
+          {one.impact && one.change === "changed" ? `changed: ${one.impact}` : one.change}
+        </Badge>
+      </Table.Td>
+      <Table.Td>{one.risk}</Table.Td>
+      <Table.Td ta="right">{exactCount(one.tokens)}</Table.Td>
+    </Table.Tr>
+  );
+});
+
+const SECOND_MS = 1_000;
+
+/**
+ * The server imports in one transaction and tells nothing in between, so there is no share to show:
+ * what is done, and for how long.
+ */
+function Applying({ tools, isPublished }: { tools: number; isPublished: boolean }) {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((now) => now + 1), SECOND_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <Card withBorder aria-busy>
+      <Text role="status">
+        Importing {exactCount(tools)} {tools === 1 ? "tool" : "tools"}
+        {isPublished ? " and publishing" : ""}: the document is compared once more, then everything is stored at once.
+      </Text>
+      <Progress value={100} animated my="xs" aria-label="The import is under way" />
+      <Text size="sm" c="dimmed">
+        {seconds} s so far. Until it has ended nothing has changed; if you leave this page it goes on at the server.
+      </Text>
+    </Card>
   );
 }

@@ -5,7 +5,7 @@ import { ErrorNotice } from "@msil-mcp/ui";
 
 import { restOf, rulesOf, showAtFields } from "../../shared/forms";
 import { useMay } from "../../shared/identity";
-import { useRefresh } from "../../shared/lists";
+import { BY_CURSOR, useAllRows, useRefresh } from "../../shared/lists";
 import { RolesInput } from "../../shared/RolesInput";
 
 interface Props {
@@ -43,7 +43,8 @@ function Fields({ onClose, onAdded }: Omit<Props, "isOpen">) {
   const may = useMay();
   const refresh = useRefresh("/api/keys");
   const bundles = api.useQuery("get", "/api/bundles", {}, { enabled: may("tools:read") });
-  const users = api.useQuery("get", "/api/users", { params: { query: { limit: 199 } } }, { enabled: may("users:manage") });
+  const everybody = { params: { query: { limit: 200 } } };
+  const users = useAllRows(api.useInfiniteQuery("get", "/api/users", everybody, { ...BY_CURSOR, enabled: may("users:manage") }));
   const form = useForm({ initialValues: FIRST, validate: { name, roles, scopes } });
   const add = api.useMutation("post", "/api/keys", {
     onSuccess: async (made) => {
@@ -69,8 +70,9 @@ function Fields({ onClose, onAdded }: Omit<Props, "isOpen">) {
             label="Belongs to"
             description="It never may more than this user, and stops when they are disabled"
             placeholder="Nobody: a program's own"
-            data={users.data?.items.map((user) => ({ value: String(user.id), label: `${user.display_name} (${user.username})` })) ?? []}
+            data={users.rows?.map((user) => ({ value: String(user.id), label: `${user.display_name} (${user.username})` })) ?? []}
             searchable
+            limit={100}
             clearable
             clearButtonProps={{ "aria-label": "Nobody" }}
             {...form.getInputProps("owner_id")}

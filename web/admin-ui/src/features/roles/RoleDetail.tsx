@@ -5,7 +5,7 @@ import { ErrorNotice } from "@msil-mcp/ui";
 import { useNavigate } from "@tanstack/react-router";
 
 import { ask } from "../../shared/ask";
-import { restOf, rulesOf, showAtFields } from "../../shared/forms";
+import { changedOf, restOf, rulesOf, showAtFields } from "../../shared/forms";
 import type { Permission } from "../../shared/identity";
 import { useRefresh } from "../../shared/lists";
 import { tell } from "../../shared/notice";
@@ -78,7 +78,7 @@ function Rights({ role, carriers }: { role: Role; carriers: string | undefined }
   const gained = form.values.permissions.filter((one) => !role.permissions.includes(one));
   const lost = known(role).filter((one) => !form.values.permissions.includes(one));
   return (
-    <form onSubmit={form.onSubmit((body) => save.mutate({ params: { path }, body }))}>
+    <form onSubmit={form.onSubmit((values) => save.mutate({ params: { path }, body: changedOf(values, initialValues) }))}>
       <Stack gap="sm">
         <TextInput label="For" description="Who carries it, and what for" {...form.getInputProps("description")} />
         <PermissionsInput {...form.getInputProps("permissions")} />

@@ -74,7 +74,7 @@ test("a change of permissions says what people gain, and gives away only what on
   await userEvent.click(screen.getByRole("button", { name: "Save" }));
 
   const sent = asked.find((request) => request.method === "PATCH");
-  expect(await sent?.json()).toEqual({ description: "The front desk", permissions: ["tools:read", "audit:read"] });
+  expect(await sent?.json()).toEqual({ permissions: ["tools:read", "audit:read"] });
 });
 
 test("a role that is carried cannot be deleted, and the page says why", async () => {

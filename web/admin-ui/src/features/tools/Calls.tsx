@@ -12,8 +12,10 @@ export function Calls({ name }: { name: string }) {
   const summary = api.useQuery("get", "/api/analytics/tools/{name}", { params: { path } });
   const recent = api.useQuery("get", "/api/analytics/tools/{name}/calls", { params: { path, query: { limit: RECENT } } });
   const error = summary.error ?? recent.error;
-  if (error) return <ErrorNotice error={error} />;
-  if (!summary.data || !recent.data) return <Skeleton height={240} />;
+  if (!summary.data || !recent.data) {
+    const retry = () => void Promise.all([summary.refetch(), recent.refetch()]);
+    return error ? <ErrorNotice error={error} onRetry={retry} /> : <Skeleton height={240} />;
+  }
   const { totals } = summary.data;
   const took = (value: number | null) => (value === null ? none : duration(value));
   return (

@@ -16,7 +16,7 @@ export function Versions({ name }: { name: string }) {
   const path = { name };
   const versions = api.useQuery("get", "/api/tools/{name}/versions", { params: { path, query: { limit: 100 } } });
   const publish = api.useMutation("put", "/api/tools/{name}/published", { onSuccess: refresh });
-  if (versions.error) return <ErrorNotice error={versions.error} onRetry={() => void versions.refetch()} />;
+  if (versions.error && !versions.data) return <ErrorNotice error={versions.error} onRetry={() => void versions.refetch()} />;
   if (!versions.data) return <Skeleton height={200} />;
   const choose = (version: number | null) => publish.mutate({ params: { path }, body: { version } });
   const published = versions.data.items.some((version) => version.published);
@@ -85,7 +85,7 @@ function Changes({ name, version }: { name: string; version: number }) {
   const found = api.useQuery("get", "/api/tools/{name}/versions/{number}/differences", {
     params: { path: { name, number: version } },
   });
-  if (found.error) return <ErrorNotice error={found.error} />;
+  if (found.error && !found.data) return <ErrorNotice error={found.error} />;
   if (!found.data) return <Skeleton height={120} />;
   const before = found.data.since;
   return (

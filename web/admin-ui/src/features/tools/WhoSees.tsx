@@ -20,7 +20,7 @@ const REASONS: Record<Sight["reason"], string> = {
 export function WhoSees({ name }: { name: string }) {
   const may = useMay();
   const sight = api.useQuery("get", "/api/tools/{name}/visibility", { params: { path: { name } } });
-  if (sight.error) return <ErrorNotice error={sight.error} onRetry={() => void sight.refetch()} />;
+  if (sight.error && !sight.data) return <ErrorNotice error={sight.error} onRetry={() => void sight.refetch()} />;
   if (!sight.data) return <Skeleton height={200} />;
   return (
     <Stack>

@@ -5,7 +5,7 @@ import { ErrorNotice, RelativeTime } from "@msil-mcp/ui";
 
 import { ask } from "../../shared/ask";
 import { Facts } from "../../shared/Facts";
-import { restOf, rulesOf, showAtFields } from "../../shared/forms";
+import { changedOf, restOf, rulesOf, showAtFields } from "../../shared/forms";
 import { useIdentity } from "../../shared/identity";
 import { useRefresh } from "../../shared/lists";
 import { tell } from "../../shared/notice";
@@ -53,7 +53,9 @@ const RULES = rulesOf(limits.UserPatch, { email: "An address, as in name@example
 function Rights({ user }: { user: User }) {
   const refresh = useRefresh("/api/users");
   const initialValues = { display_name: user.display_name, email: user.email ?? "", roles: user.roles };
-  const { display_name, email, roles } = RULES;
+  const { display_name, roles } = RULES;
+  // The API knows no way to take an address away.
+  const email = (value: string) => (value === "" && user.email ? "An address can be changed, but not taken away." : RULES.email(value));
   const form = useForm({ initialValues, validate: { display_name, email, roles } });
   const save = api.useMutation("patch", "/api/users/{user_id}", {
     onSuccess: async () => {
@@ -68,7 +70,7 @@ function Rights({ user }: { user: User }) {
   return (
     <form
       onSubmit={form.onSubmit((values) =>
-        save.mutate({ params: { path: { user_id: user.id } }, body: { ...values, email: values.email || null } }),
+        save.mutate({ params: { path: { user_id: user.id } }, body: changedOf(values, initialValues) }),
       )}
     >
       <Stack gap="sm">

@@ -69,6 +69,8 @@ export function Users() {
       <Group gap="sm">
         <TextInput
           aria-label="Search users"
+          w={270}
+          maw="100%"
           placeholder="Name, username or address"
           leftSection={<IconSearch size={16} aria-hidden />}
           value={search.q ?? ""}

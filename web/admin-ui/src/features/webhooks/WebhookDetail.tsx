@@ -7,7 +7,7 @@ import { useState } from "react";
 
 import { ask } from "../../shared/ask";
 import { Facts } from "../../shared/Facts";
-import { restOf, showAtFields } from "../../shared/forms";
+import { changedOf, restOf, showAtFields } from "../../shared/forms";
 import { useRefresh } from "../../shared/lists";
 import { tell } from "../../shared/notice";
 import { OVERLAPS } from "../../shared/overlaps";
@@ -47,7 +47,7 @@ export function WebhookDetail({ id, onSecret }: Props) {
         </Tabs.Panel>
         <Tabs.Panel value="settings" pt="md">
           <Stack>
-            <Edit key={JSON.stringify(data)} webhook={data} />
+            <Edit key={JSON.stringify(valuesOf(data))} webhook={data} />
             <Secret webhook={data} onSecret={onSecret} />
             <Facts facts={factsOf(data)} />
             <Standing webhook={data} />
@@ -68,10 +68,14 @@ function factsOf(webhook: Webhook) {
   ] as const;
 }
 
+function valuesOf({ url, description, event_types, allow_private }: Webhook): Values {
+  return { url, description, event_types, allow_private };
+}
+
 function Edit({ webhook }: { webhook: Webhook }) {
   const refresh = useRefresh("/api/webhooks");
-  const { url, description, event_types, allow_private } = webhook;
-  const form = useForm<Values>({ initialValues: { url, description, event_types, allow_private }, validate: RULES });
+  const initialValues = valuesOf(webhook);
+  const form = useForm<Values>({ initialValues, validate: RULES });
   const save = api.useMutation("patch", "/api/webhooks/{webhook_id}", {
     onSuccess: async () => {
       tell("Saved.");
@@ -82,7 +86,9 @@ function Edit({ webhook }: { webhook: Webhook }) {
   const error = restOf(save.error, FIELDS);
   return (
     <form
-      onSubmit={form.onSubmit((values) => save.mutate({ params: { path: { webhook_id: webhook.id } }, body: bodyOf(values) }))}
+      onSubmit={form.onSubmit((values) =>
+        save.mutate({ params: { path: { webhook_id: webhook.id } }, body: changedOf(bodyOf(values), bodyOf(initialValues)) }),
+      )}
     >
       <Stack gap="sm">
         <WebhookFields form={form} />
@@ -136,7 +142,7 @@ function Standing({ webhook }: { webhook: Webhook }) {
   const change = api.useMutation("patch", "/api/webhooks/{webhook_id}", { onSuccess: refresh });
   const end = api.useMutation("delete", "/api/webhooks/{webhook_id}", {
     onSuccess: async () => {
-      await navigate({ to: "/webhooks" });
+      await navigate({ to: "/webhooks", search: ({ sort }: { sort?: string }) => (sort === undefined ? {} : { sort }) } as never);
       await refresh();
     },
   });
