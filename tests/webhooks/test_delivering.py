@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from databases import SECRET, Templates, settings_for
+from locking import until_waiting
 from msil_mcp.audit.records import AuditRecord
 from msil_mcp.audit.trail import Audit
 from msil_mcp.bus import Bus
@@ -403,12 +404,6 @@ async def test_a_webhook_is_deleted_while_what_came_of_its_deliveries_is_noted(
     with templates.clone("postgresql") as url:
         async with process_of(settings_for(url)) as process:
 
-            async def waiting_for_locks(count: int) -> None:
-                async def so() -> bool:
-                    return await waiters(process.database) == count
-
-                await eventually(so, within=10)
-
             async def delete() -> None:
                 async with process.database.unit_of_work() as session:
                     await delete_webhook(session, webhook_id=webhook)
@@ -422,20 +417,10 @@ async def test_a_webhook_is_deleted_while_what_came_of_its_deliveries_is_noted(
                 _, last = await process.until("pending", "pending")
                 await holding.get(WebhookDelivery, last.id, with_for_update=True)
                 async with process.working():
-                    await waiting_for_locks(1)
+                    await until_waiting(process.database)
                     deleting = tasks.create_task(delete())
-                    await waiting_for_locks(2)
+                    await until_waiting(process.database, 2)
                     await holding.rollback()
                     await deleting
             assert await process.deliveries() == []
             assert len(receiver.posted) == 2
-
-
-async def waiters(database: Database) -> int:
-    """How many connections of a PostgreSQL database wait for a lock."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with database.reading() as session:
-        return (await session.scalars(query)).one()
