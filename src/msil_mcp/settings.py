@@ -291,7 +291,9 @@ class Settings(ChatSettings, IdentitySettings, BaseSettings):
     upstream_credentials: dict[str, dict[str, str]] = Field(
         {},
         description="JSON object: for each bundle the kind (bearer, basic or api_key), the "
-        "variable of the environment that holds the secret, and for api_key the header.",
+        "variable of the environment that holds the secret, for api_key the header, and the "
+        "origin that it may be sent to (https://api.example.com); without one it goes wherever "
+        "the bundle's tools call.",
     )
     drain_seconds: float = Field(
         30.0, ge=0, description="How long running calls may take to finish at shutdown, in seconds."

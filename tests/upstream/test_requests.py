@@ -6,7 +6,12 @@ import dataclasses
 import pytest
 
 from egress.servers import RawServer, answer
-from msil_mcp.upstream import CredentialReference, UpstreamInvoker, credential_references
+from msil_mcp.upstream import (
+    CredentialReference,
+    EnvironmentCredentials,
+    UpstreamInvoker,
+    credential_references,
+)
 from msil_mcp.upstream.errors import CredentialsMisconfigured
 from upstream.calls import PRINCIPAL, call, tool
 from upstream.conftest import Build
@@ -109,6 +114,31 @@ async def test_arguments_set_neither_host_nor_credential(
     await invoker.invoke(call(version, arguments={"host": "evil.example", "auth": "Bearer mine"}))
     assert server.seen[0].headers["host"] == f"127.0.0.1:{server.port}"
     assert server.seen[0].headers["authorization"] == "Bearer s3cr3t/token-value"
+
+
+@pytest.mark.parametrize(
+    ("origin", "sent"),
+    [
+        ("{url}", True),
+        ("{url}/any/path", True),
+        ("HTTP://127.0.0.1:{port}", True),
+        ("https://127.0.0.1:{port}", False),
+        ("http://127.0.0.1", False),
+        ("http://localhost:{port}", False),
+    ],
+)
+async def test_a_credential_goes_to_its_own_origin_alone(
+    build: Build, server: RawServer, origin: str, sent: bool
+) -> None:
+    server.on("/a", answer())
+    at = origin.format(url=server.url, port=server.port)
+    bound = {"secured": CredentialReference("bearer", "TOKEN", origin=at)}
+    credentials = EnvironmentCredentials(bound, environment={"TOKEN": "s3cr3t/token-value"})
+    result = await build(credentials=credentials).invoke(
+        call(tool(server.url, bundles=("secured",)))
+    )
+    assert (result.outcome == "succeeded") is sent
+    assert len(server.seen) == sent
 
 
 async def test_missing_credential_fails_before_anything_is_sent(

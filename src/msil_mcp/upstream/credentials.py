@@ -5,11 +5,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
 from msil_mcp.tools.version import ToolVersion
+from msil_mcp.upstream.discipline import address_of
 from msil_mcp.upstream.errors import CredentialMissing, CredentialsMisconfigured
 
 log = structlog.get_logger()
@@ -35,12 +37,18 @@ class CredentialReference:
     """Where a bundle's credential is found: the name of an environment variable, not its value.
 
     `bearer` sends `Authorization: Bearer <value>`, `basic` encodes a `user:password` value, and
-    `api_key` sends the value as `header`.
+    `api_key` sends the value as `header`. With an `origin` (`https://api.example.com`) it is sent
+    nowhere else; without, wherever the bundle's tools call, and that an import says.
     """
 
     kind: Literal["bearer", "basic", "api_key"]
     variable: str
     header: str = "Authorization"
+    origin: str = ""
+
+    def may_go_to(self, url: str) -> bool:
+        """Whether this URL is of the service the credential is for."""
+        return not self.origin or _place(self.origin) == _place(url)
 
 
 def credential_references(
@@ -70,11 +78,18 @@ class EnvironmentCredentials:
             reference = next(found, None)
         if reference is None:
             return ()
+        if not reference.may_go_to(tool.base_url):
+            log.error("upstream_credential_of_another_origin", tool=tool.name, url=tool.base_url)
+            raise CredentialMissing
         value = self._environment.get(reference.variable, "").strip()
         if not _FIELD_VALUE.fullmatch(value):
             log.error("upstream_credential_missing", tool=tool.name, variable=reference.variable)
             raise CredentialMissing
         return (_header(reference, value),)
+
+
+def _place(url: str) -> tuple[str, str, int]:
+    return (urlsplit(url).scheme.lower(), *address_of(url))
 
 
 def _header(reference: CredentialReference, value: str) -> tuple[str, str]:
