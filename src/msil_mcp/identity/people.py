@@ -72,33 +72,42 @@ class Admitted:
 async def admit(session: AsyncSession, person: Person, *, default_role: str) -> Admitted:
     """The person's account as it is to be now; NoRole, or AccountDisabled."""
     user = await _find(session, person)
-    if user is None:
-        # The lock that comes with it puts two first sign-ins of one person in a line.
+    wanted = await _wanted(session, person, user, default_role=default_role)
+    if user is None or _changes(user, wanted):
+        # The lock that comes with it puts changes in a line: what was read is read again.
         await bump_generation(session)
         user = await _find(session, person)
-    roles = await _roles(session, person, user, default_role=default_role)
+        wanted = await _wanted(session, person, user, default_role=default_role)
     if user is None:
-        return Admitted(await _make(session, person, roles=roles), made=True, changes={})
+        return Admitted(await _make(session, person, wanted), made=True, changes={})
     if not user.active:
         raise AccountDisabled
-    wanted = {
-        "display_name": person.name[:200],
-        "email": person.email or user.email,
-        "roles": roles,
-    }
-    changes = {name: value for name, value in wanted.items() if getattr(user, name) != value}
-    if changes:
-        await bump_generation(session)
-        for name, value in changes.items():
-            setattr(user, name, value)
+    changes = _changes(user, wanted)
+    for name, value in changes.items():
+        setattr(user, name, value)
     user.last_login_at = utc_now()
     return Admitted(user, made=False, changes=changes)
 
 
 async def _find(session: AsyncSession, person: Person) -> User | None:
     query = select(User).where(User.issuer == person.issuer, User.subject == person.subject)
-    found: User | None = await session.scalar(query)
+    found: User | None = await session.scalar(query.execution_options(populate_existing=True))
     return found
+
+
+async def _wanted(
+    session: AsyncSession, person: Person, user: User | None, *, default_role: str
+) -> dict[str, Any]:
+    """The columns that follow the provider; NoRole."""
+    return {
+        "display_name": person.name[:200],
+        "email": person.email or (user.email if user else None),
+        "roles": await _roles(session, person, user, default_role=default_role),
+    }
+
+
+def _changes(user: User, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if getattr(user, name) != value}
 
 
 async def _roles(
@@ -120,16 +129,14 @@ async def _known(session: AsyncSession, names: Sequence[str]) -> list[str]:
     return list(await session.scalars(query))
 
 
-async def _make(session: AsyncSession, person: Person, *, roles: list[str]) -> User:
+async def _make(session: AsyncSession, person: Person, wanted: Mapping[str, Any]) -> User:
     user = User(
         username=await _free_username(session, person),
-        display_name=person.name[:200],
-        email=person.email,
         password_hash=None,
         issuer=person.issuer,
         subject=person.subject,
-        roles=roles,
         last_login_at=utc_now(),
+        **wanted,
     )
     session.add(user)
     await session.flush()
