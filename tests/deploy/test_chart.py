@@ -23,7 +23,9 @@ from typer.main import get_command
 
 from databases import SECRET, SERVER, url_of
 from deploy.charts import CHART, DEPLOY, RELEASE, Manifest, Rendered, render
+from msil_mcp.identity.sessions import SessionCookies
 from msil_mcp.openapi.document import MAX_BYTES
+from msil_mcp.sealing import Keyring
 from msil_mcp.settings import Settings
 from running import free_port
 
@@ -371,6 +373,16 @@ def test_without_an_ingress_the_server_is_known_by_its_service(
 ) -> None:
     (chart,) = render({"service": service})
     assert settings_of(chart).base_url == url
+
+
+def test_people_sign_in_through_a_forwarded_port_where_that_is_allowed(helm: None) -> None:
+    origin = "http://127.0.0.1:8000"
+    forwarded = {"origin": origin, "sec-fetch-site": "same-origin", "host": "127.0.0.1:8000"}
+    for allowed in ([], [origin]):
+        (chart,) = render({"settings": {"MSIL_ALLOWED_ORIGINS": allowed}})
+        settings = settings_of(chart)
+        sessions = SessionCookies(settings, Keyring.from_settings(settings))
+        assert sessions.is_own_site(forwarded, default=False) is bool(allowed)
 
 
 def test_servers_may_reach_what_the_demonstration_brings(dev: Rendered) -> None:
