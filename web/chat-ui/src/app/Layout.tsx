@@ -1,5 +1,5 @@
 import { Alert, Burger, Center, Group, Skeleton, Stack, Text } from "@mantine/core";
-import { useDisclosure, useHotkeys, useNetwork } from "@mantine/hooks";
+import { useDisclosure, useDocumentTitle, useHotkeys, useNetwork } from "@mantine/hooks";
 import { Mark, type Profile, SignInGate } from "@msil-mcp/ui";
 import { IconUser, IconWifiOff } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
@@ -22,6 +22,7 @@ const Sidebar = lazy(() => sessions.then((module) => ({ default: module.Sidebar 
 export function Layout() {
   const { t } = useTranslation();
   const labels = useSignInLabels();
+  useDocumentTitle(t("app.title"));
   return (
     <SignInGate title={t("app.title")} labels={labels} speak={chooseLanguage}>
       {(profile) => <Frame profile={profile} />}

@@ -1,6 +1,6 @@
 import { ActionIcon, Group, Textarea } from "@mantine/core";
 import { IconArrowUp, IconPlayerStopFilled } from "@tabler/icons-react";
-import { type KeyboardEvent, type Ref, useImperativeHandle, useRef, useState } from "react";
+import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import classes from "./Composer.module.css";
@@ -17,6 +17,8 @@ interface Props {
   /** While an answer is made nothing can be said, unless it waits for a person. */
   isBusy?: boolean;
   autoFocus?: boolean;
+  /** By this name what is written is kept while the tab is open; without it nothing is. */
+  draft?: string;
   handle?: Ref<ComposerHandle>;
 }
 
@@ -25,9 +27,9 @@ const LONGEST = 100_000;
 const growsByItself = typeof CSS !== "undefined" && CSS.supports("field-sizing", "content");
 
 /** Enter says it, Shift+Enter begins a new line. */
-export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, handle }: Props) {
+export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, draft, handle }: Props) {
   const { t } = useTranslation();
-  const [text, setText] = useState("");
+  const [text, setText] = useDraft(draft);
   const field = useRef<HTMLTextAreaElement>(null);
   useImperativeHandle(
     handle,
@@ -35,7 +37,7 @@ export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, han
       focus: () => field.current?.focus(),
       giveBack: (back) => setText((now) => (now.trim() === "" ? back : `${back}\n${now}`)),
     }),
-    [],
+    [setText],
   );
   const canSay = !isBusy && text.trim() !== "";
   const say = () => {
@@ -80,4 +82,16 @@ export function Composer({ onSay, onStop, isBusy = false, autoFocus = false, han
       </ActionIcon>
     </Group>
   );
+}
+
+/** Text that is still there after another conversation was looked at, a reload, or a new sign-in. */
+function useDraft(name: string | undefined) {
+  const key = name === undefined ? undefined : `msil-draft-${name}`;
+  const [text, setText] = useState(() => (key === undefined ? "" : (sessionStorage.getItem(key) ?? "")));
+  useEffect(() => {
+    if (key === undefined) return;
+    if (text === "") sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, text);
+  }, [key, text]);
+  return [text, setText] as const;
 }

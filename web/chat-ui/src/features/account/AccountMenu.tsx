@@ -16,7 +16,11 @@ export function AccountMenu({ profile }: { profile: Profile }) {
   const close = { closeButtonProps: { "aria-label": t("common.close") } };
   const keep = useKeptChoice(profile, () => notifications.show({ message: t("account.notKept"), ...close }));
   const signOut = api.useMutation("post", "/api/auth/logout", {
-    onSuccess: ({ provider_url }) => window.location.assign(provider_url ?? "/chat/"),
+    onSuccess: ({ provider_url }) => {
+      // What was half written is nobody else's to read.
+      sessionStorage.clear();
+      window.location.assign(provider_url ?? "/chat/");
+    },
     onError: (error) => notifications.show({ message: <ErrorNotice error={error} />, withBorder: false, ...close }),
   });
   const isAdministrator = profile.permissions.some((permission) => permission === "analytics:read" || permission === "audit:read");

@@ -1,11 +1,13 @@
 import { problem, serve } from "@msil-mcp/ui/testing";
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 
 import { renderChat } from "../../shared/testing";
 import { Conversation } from "./Conversation";
 import { pageOf, saying, SESSION, stored, streamOf } from "./testing";
+
+beforeEach(() => sessionStorage.clear());
 
 const BASE = "/api/chat/sessions/abc";
 const IDLE = { session: SESSION, active_run: null, summary: null };

@@ -149,11 +149,12 @@ export function Conversation({ sessionId, firstWords, onFirstWordsSaid }: Props)
       <div className={`${classes["column"] ?? ""} ${classes["composer"] ?? ""}`}>
         <Composer
           key={sessionId}
+          draft={sessionId}
           handle={composer}
           autoFocus
           isBusy={(isBusy && activity !== "asking") || activity === "unsent"}
           onSay={pick}
-          onStop={isBusy && activity !== "asking" ? () => void thread.stop() : undefined}
+          onStop={isBusy && activity !== "asking" && activity !== "unsent" ? () => void thread.stop() : undefined}
         />
       </div>
     </div>

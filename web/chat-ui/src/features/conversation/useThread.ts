@@ -175,7 +175,7 @@ export function useThread(sessionId: string) {
   };
 
   function activityNow(): Activity {
-    if (isUnsent && isWaiting) return "unsent";
+    if (isUnsent && (isWaiting || status === "submitted")) return "unsent";
     return isWaiting || !online ? "offline" : activityOf(chat.messages, isBusy);
   }
 }
