@@ -305,6 +305,13 @@ class Settings(ChatSettings, IdentitySettings, BaseSettings):
         description="How long `/ready` says no before the server stops listening, in seconds, for "
         "load balancers to look elsewhere first. Empty: 0 on loopback, else 5.",
     )
+    keep_alive_seconds: int = Field(
+        250,
+        ge=1,
+        le=3600,
+        description="How long an idle connection is kept, in seconds. Longer than any balancer in "
+        "front keeps it, or a request may meet a connection that is just being closed.",
+    )
     metrics_token: SecretStr | None = Field(
         None,
         description="Bearer token a scraper must show at /metrics. Empty: open, as Prometheus "

@@ -273,6 +273,7 @@ def test_a_task_that_stops_has_the_time_its_server_may_take() -> None:
 def test_the_balancer_waits_for_a_turn_of_a_conversation() -> None:
     idle = modules()["modules/platform"].calls["balancer"]["idle_seconds"]
     assert idle > Settings.model_fields["chat_turn_seconds"].default
+    assert idle < Settings.model_fields["keep_alive_seconds"].default, "a closing server is met"
 
 
 def test_a_task_of_one_process_has_one_cpu() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -345,3 +346,17 @@ async def test_a_second_server_on_the_same_file_is_refused(beside: Beside) -> No
     assert "Another server" in done.stderr
     assert done.stdout == ""
     assert (await beside.product.request("GET", "/ready", role=None)).status == 200
+
+
+def test_an_idle_connection_is_closed_when_the_setting_says(
+    templates: Templates, tmp_path: Path
+) -> None:
+    with templates.clone("sqlite") as url:
+        env = environment(url, tmp_path, MSIL_KEEP_ALIVE_SECONDS="1")
+        with server_processes(env, tmp_path, count=1) as [server]:
+            address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+            with socket.create_connection(address, timeout=4) as connection:
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+                while connection.recv(1 << 16):
+                    pass

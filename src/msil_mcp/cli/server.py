@@ -30,6 +30,7 @@ def serve_http(settings: Settings, *, workers: int) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
 
@@ -79,6 +80,7 @@ def run_server(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     uvicorn.Server(config).run()
