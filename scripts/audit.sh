@@ -21,7 +21,7 @@ secrets() {
 }
 look secrets secrets
 
-for lock in requirements.txt requirements-dev.txt; do
+for lock in requirements.txt requirements-booking.txt requirements-dev.txt; do
     look "advisories of $lock" "$tools/pip-audit" --strict --disable-pip --require-hashes \
         --progress-spinner off --requirement "$lock"
 done
