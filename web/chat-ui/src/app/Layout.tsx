@@ -3,20 +3,18 @@ import { useDisclosure, useDocumentTitle, useHotkeys, useNetwork } from "@mantin
 import { Mark, type Profile, SignInGate } from "@msil-mcp/ui";
 import { IconUser, IconWifiOff } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useRef } from "react";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 import { chooseLanguage } from "../shared/i18n";
+import { fetched } from "./fetched";
 import classes from "./Layout.module.css";
 import { useSignInLabels } from "./useSignInLabels";
 
 // One can begin to write before these are there; they are fetched while the server says who it is.
-const account = import("../features/account");
-const model = import("./ModelLabel");
-const sessions = import("../features/sessions");
-const AccountMenu = lazy(() => account.then((module) => ({ default: module.AccountMenu })));
-const ModelLabel = lazy(() => model.then((module) => ({ default: module.ModelLabel })));
-const Sidebar = lazy(() => sessions.then((module) => ({ default: module.Sidebar })));
+const AccountMenu = fetched(import("../features/account").then((module) => module.AccountMenu));
+const ModelLabel = fetched(import("./ModelLabel").then((module) => module.ModelLabel));
+const Sidebar = fetched(import("../features/sessions").then((module) => module.Sidebar));
 
 /** Who is it? Then the frame around every page. */
 export function Layout() {
@@ -64,18 +62,12 @@ function Frame({ profile }: { profile: Profile }) {
               {t("app.title")}
             </Text>
           </Link>
-          <Suspense>
-            <ModelLabel />
-          </Suspense>
+          <ModelLabel />
         </Group>
-        <Suspense fallback={<AccountPlace />}>
-          <AccountMenu profile={profile} />
-        </Suspense>
+        <AccountMenu profile={profile} place={<AccountPlace />} />
       </header>
       <nav className={classes["nav"]} data-open={isOpen || undefined} aria-label={t("sessions.list")}>
-        <Suspense fallback={<SidebarPlace />}>
-          <Sidebar onOpen={close} searchRef={search} />
-        </Suspense>
+        <Sidebar onOpen={close} searchRef={search} place={<SidebarPlace />} />
       </nav>
       <main className={classes["main"]} id="main" tabIndex={-1}>
         {!online && (
