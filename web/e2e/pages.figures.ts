@@ -92,6 +92,8 @@ test("typing in a session of 2,000 messages", async ({ open }) => {
   await page.route("**/messages?*", (route) => route.fulfill({ json: longHistory(session) }));
   await page.goto(`${URL_OF_SERVER}/chat/c/${session}`);
   await page.getByRole("log").getByText(`Message ${MESSAGES - 1} of`).waitFor({ timeout: 120_000 });
+  // Every answer is formatted: what is measured is a letter, not the opening of the page.
+  await page.waitForFunction((answers) => document.querySelectorAll("[role=log] strong").length === answers, MESSAGES / 2, { timeout: 120_000 });
   const field = composer(page);
   await field.focus();
   const times = await page.evaluate(async (text) => {
