@@ -6,18 +6,20 @@ import pytest
 
 from chat.conversing import Conversation, booking_id, by_model, kinds, numbers, opened, order, said
 from databases import Templates, settings_for
-from running import Booking, Product, product
+from msil_mcp.llm.scripted.server import create_app as create_model
+from running import Booking, Product, product, serving
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def replicas(
-    templates: Templates, booking_url: str, paced_model: str
-) -> Iterator[tuple[Product, Product]]:
-    """Two servers on one PostgreSQL database."""
-    with templates.clone("postgresql") as url:
-        settings = settings_for(url, **by_model(paced_model))
+def replicas(templates: Templates, booking_url: str) -> Iterator[tuple[Product, Product]]:
+    """Two servers on one PostgreSQL database, and a model slow enough to be stopped."""
+    with (
+        templates.clone("postgresql") as url,
+        serving(create_model(pace_seconds=0.03)) as (model, _),
+    ):
+        settings = settings_for(url, **by_model(f"{model}/v1"))
         with (
             product(settings, booking_url=booking_url) as first,
             product(settings, booking_url=booking_url, keys=first.keys) as second,
