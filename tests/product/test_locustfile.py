@@ -39,7 +39,7 @@ def entries(folder: Path) -> dict[str, dict[str, Any]]:
 def test_every_kind_of_user_gets_its_answers(embedded_product: Product, tmp_path: Path) -> None:
     done = locust(
         tmp_path, "--host", embedded_product.url, "--users", "25", "--spawn-rate", "100",
-        "--run-time", "6s", "--per-minute", "1500,3000", "--stage-seconds", "2",
+        "--run-time", "12s", "--per-minute", "1500,3000", "--stage-seconds", "2",
         "--json-file", "counted", "--only-summary",
         MSIL_API_KEY=f"{embedded_product.keys['user']}, {embedded_product.keys['user']}",
         LOCUST_APPROVER_KEY=embedded_product.keys["administrator"],
@@ -48,8 +48,8 @@ def test_every_kind_of_user_gets_its_answers(embedded_product: Product, tmp_path
     found = entries(tmp_path)
     assert set(found) >= DONE_BY_EVERYBODY
     assert sum(entry["num_failures"] for entry in found.values()) == 0
-    # Two seconds at 25 a second, then four at 50; fewer where the machine is busy, never more.
-    assert 80 < sum(entry["num_requests"] for entry in found.values()) < 320
+    # Two seconds at 25 a second, then ten at 50; fewer where the machine is busy, never more.
+    assert 80 < sum(entry["num_requests"] for entry in found.values()) < 600
     (booked,) = embedded_product.query(
         "SELECT count(*) FROM tool_executions WHERE tool_name = 'create_service_booking' "
         "AND state = 'succeeded'"
