@@ -34,6 +34,7 @@ class Leg:
 
     setting: Setting
     steady: Answered
+    crowd: Answered
     climbed: Climbed
     verdicts: Sequence[Verdict]
     cpu: Mapping[str, float]
@@ -65,6 +66,7 @@ def run_leg(setting: Setting, plan: Plan) -> Leg:
     return Leg(
         setting=setting,
         steady=steady,
+        crowd=crowd,
         climbed=climbed,
         verdicts=[*judge(steady, told, climbed), *judge_crowd(crowd, users=CROWD)],
         cpu=cpu,

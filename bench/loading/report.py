@@ -64,7 +64,7 @@ def _of_leg(leg: Leg, plan: Plan) -> Iterator[str]:
             f"  beyond it: {beyond.rate:.0f} req/s with P95 {beyond.percentile(0.95):.0f} ms "
             f"and {beyond.error_share:.1%} errors"
         )
-    yield from (f"  failed: {error}" for error in steady.errors)
+    yield from (f"  failed: {error}" for error in (*steady.errors, *leg.crowd.errors))
     if leg.foreign_cpus > NOISE:
         yield (
             f"  Locust and other work used {leg.foreign_cpus:.1f} CPUs meanwhile; the latencies "
