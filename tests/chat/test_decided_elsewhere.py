@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat.conversing import Conversation, booking_id, by_model, opened, order
 from databases import Templates, settings_for
 from locking import until_waiting
 from msil_mcp.bus import Bus
+from msil_mcp.chat import keeping
 from msil_mcp.chat.models import ChatRun
+from msil_mcp.chat.runs import let_wait
 from msil_mcp.db.database import Database, database_url, utc_now
 from msil_mcp.governance.approvals import Approval, Approvals
 from msil_mcp.identity.authentication import cli_principal
@@ -206,3 +209,33 @@ async def test_as_many_decide_at_once_as_like(narrow: Product) -> None:
             *(talk.decide({"id": f"ap_{number}"}, "approve") for number in range(12))
         )
     assert {(reply.status, reply.json["code"]) for reply in replies} == {(404, "unknown_approval")}
+
+
+async def test_a_question_is_answered_before_its_run_is_stored_as_waiting(
+    chatting: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = True
+
+    async def let_wait_at_last(session: AsyncSession, run: ChatRun) -> None:
+        async def late() -> bool:
+            return not early
+
+        await eventually(late, within=20)
+        await let_wait(session, run)
+
+    monkeypatch.setattr(keeping, "let_wait", let_wait_at_last)
+    talk = await opened(chatting)
+    await talk.say(order("11:30").replace(*ELSEWHERE))
+    await talk.begin("9876543210, regular, yes")
+    query = "SELECT id FROM approvals WHERE run_id = :r"
+
+    async def asked() -> bool:
+        return bool(chatting.query(query, r=talk.runs[-1]))
+
+    await eventually(asked, within=10)
+    [card] = chatting.query(query, r=talk.runs[-1])
+    deciding = asyncio.create_task(talk.decide({"id": card.id}, "approve"))
+    await asyncio.wait({deciding}, timeout=0.3)
+    early = False
+    assert (await deciding).status == 202, deciding.result().body
+    assert (await talk.wait())["state"] == "succeeded"

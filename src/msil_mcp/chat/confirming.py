@@ -1,9 +1,10 @@
 """A person decides about a call in a conversation: agrees, changes it, or declines."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,6 +38,8 @@ from msil_mcp.tools.call import ToolCall, ToolResult
 
 Choice = Literal["approve", "edit", "decline"]
 Decided = Callable[[Approval], Awaitable[None]]
+SETTLING_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,21 @@ class Confirmations:
         return asked.run.id, approval
 
     async def _asked(self, principal: Principal, session_id: str, approval_id: str) -> Asked:
-        """The owner's own run and the call; UnknownApproval for anything else."""
+        """The owner's own run and the call; UnknownApproval for anything else.
+
+        A question is told before its run is stored as waiting, and may be answered in between.
+        """
+        patient_until = time.monotonic() + SETTLING_SECONDS
+        while (asked := await self._waiting(principal, session_id, approval_id)) is None:
+            if time.monotonic() > patient_until:
+                raise ApprovalUsed("pending")
+            await asyncio.sleep(LOOK_SECONDS)
+        return asked
+
+    async def _waiting(
+        self, principal: Principal, session_id: str, approval_id: str
+    ) -> Asked | None:
+        """None while the run is still about to wait."""
         with translated_errors():
             async with self.parts.database.reading() as session:
                 chat = await Sessions(session).owned_by(principal, session_id, lock=False)
@@ -125,6 +142,8 @@ class Confirmations:
                 raise UnknownApproval
             async with self.parts.database.reading() as session:
                 run = await session.get(ChatRun, approval.run_id)
+                if run is not None and run.state == "running" and approval.standing == "pending":
+                    return None
                 if run is None or run.state != "waiting_approval":
                     raise ApprovalUsed(approval.standing)
                 found = await _waiting_call(session, run, approval_id)
