@@ -144,7 +144,7 @@ test("what the server would not have is back in the field, and the conversation 
 
   expect(await screen.findByRole("alert")).toHaveTextContent("Your budget of today is spent.");
   await waitFor(() => expect(screen.getByLabelText("What do you want to say?")).toHaveValue("One more"));
-  expect(screen.getAllByRole("article")).toHaveLength(2);
+  await waitFor(() => expect(screen.getAllByRole("article")).toHaveLength(2));
 });
 
 test("an edit the server would not have takes nothing of the conversation away", async () => {
@@ -161,7 +161,7 @@ test("an edit the server would not have takes nothing of the conversation away",
   await userEvent.click(screen.getAllByRole("button", { name: "Send" })[0] ?? document.body);
 
   await waitFor(() => expect(screen.getByLabelText("What do you want to say?")).toHaveValue("Hello there"));
-  expect(screen.getByText("Good morning.")).toBeVisible();
+  expect(await screen.findByText("Good morning.")).toBeVisible();
 });
 
 test("what was said while the server could not be reached is sent by itself, under the same name", async () => {
