@@ -20,7 +20,7 @@ KILLS ?= 200
 NODE_LOCKS := $(wildcard tests/conformance/package-lock.json tests/chat/ai_sdk/package-lock.json)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.package-lock.json)
 
-PYTHON_SOURCES := $(wildcard src tests bench scripts deploy/smoke.py locustfile.py)
+PYTHON_SOURCES := $(wildcard src tests bench scripts deploy/smoke.py locustfile.py web/e2e/*.py)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 # The two web apps; a source archive may come without them.
